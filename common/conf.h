@@ -1,0 +1,163 @@
+/*
+ * conf.h -- the configuration as every daemon sees it: one immutable snapshot.
+ *
+ * postern-conf checks the text and packs the snapshot; master hands it on in a sealed
+ * memory file; a daemon unpacks it once and checks it as any message (R2).  Nothing is
+ * read as text at mail time.  Times are seconds, sizes octets.
+ *
+ * The snapshot owns all its strings and arrays: they live until conf_free().
+ * Domain names are in lower case without a final dot.
+ */
+#ifndef COMMON_CONF_H
+#define COMMON_CONF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/arena.h"
+#include "common/net.h"
+#include "common/slice.h"
+
+enum hop_kind {
+	HOP_MX,			/* by the MX records of the recipient's domain */
+	HOP_SMTP,		/* to host:port, no MX lookup; the host may be an address */
+	HOP_MAILDIR,		/* into a maildir on this machine */
+	HOP_KINDS
+};
+
+struct hop {
+	enum hop_kind	 kind;
+	const char	*host;		/* HOP_SMTP: domain name, or address without brackets; else "" */
+	uint16_t	 port;		/* HOP_SMTP; HOP_MX: 25 */
+	const char	*path;		/* HOP_MAILDIR: absolute, with %u and %d as whole components; else "" */
+};
+
+enum log_kind { LOG_TO_SYSLOG, LOG_TO_STDERR };
+
+struct conf_listener {
+	const char	*name;		/* the section's title: "mx" */
+	struct net_addr	 addr;
+	uint16_t	 port;
+	uint32_t	 connections;	/* most at once in each process; 10000 */
+	uint32_t	 per_address;	/* most at once from one address not in relay-from, in each process; 50 */
+	uint32_t	 per_prefix;	/* the same from one IPv4 /24 or IPv6 /56; 200 */
+};
+
+struct conf_domain {
+	const char	*name;		/* a final stop: "domain"; or "relay-domain" */
+	int		 relay;		/* relay-domain: pass on by route */
+	struct hop	 deliver;	/* a final stop only */
+	int		 all;		/* recipients = { "*" } */
+	size_t		 nrcpt;
+	const char	**rcpt;		/* local parts in lower case, sorted by strcmp; no recipients at all means postmaster only */
+};
+
+struct conf_route {
+	const char	*name;		/* a domain; "*" sorts and matches last */
+	struct hop	 via;
+};
+
+struct conf_timeouts {			/* seconds; defaults are RFC 5321 4.5.3.2's */
+	uint32_t	connect;	/* one address: 30 */
+	uint32_t	greeting;	/* 300 */
+	uint32_t	helo;		/* 300 */
+	uint32_t	mail;		/* 300 */
+	uint32_t	rcpt;		/* 300 */
+	uint32_t	data_init;	/* 120 */
+	uint32_t	data_block;	/* 180 */
+	uint32_t	data_end;	/* 600 */
+	uint32_t	quit;		/* 10 */
+	uint32_t	total;		/* one job in all: 7200 */
+};
+
+struct conf {
+	struct arena	 mem;		/* holds everything below */
+
+	const char	*hostname;
+	const char	*directory;	/* absolute */
+	const char	*runtime;
+	const char	*user_prefix;	/* "postern-"; "" when run unprivileged */
+	enum log_kind	 log;
+	const char	*postmaster;	/* where double bounces go; "" logs them only */
+	uint64_t	 message_size_limit;
+
+	size_t		 nrelay_from;
+	struct net_prefix *relay_from;
+
+	size_t		 nlisteners;
+	struct conf_listener *listeners;
+
+	size_t		 ndomains;	/* domain and relay-domain together, sorted by name (strcmp) */
+	struct conf_domain *domains;
+
+	size_t		 nroutes;	/* sorted by name, "*" last */
+	struct conf_route *routes;
+
+	struct {			/* smtpd { } */
+		uint32_t	 processes;		/* 1..16; 0: one per processor, at most 4 */
+		uint32_t	 command_timeout;	/* 300; 4.5.3.2.7 */
+		uint32_t	 data_timeout;		/* 180: between two reads of data */
+		uint32_t	 min_rate;		/* octets a second of data, over the whole of it; 100 */
+		uint32_t	 errors_max;		/* 20 */
+		uint32_t	 commands_max;		/* commands without a message: 1000 */
+		uint32_t	 rcpt_max;		/* 1000; RCPT_MAX at most */
+		int		 client_names;		/* look up the client's PTR name */
+	} smtpd;
+
+	struct {			/* queue { } */
+		size_t		 nretry;
+		uint32_t	*retry;			/* 60, 300, 900, 3600; the last repeats */
+		uint32_t	 lifetime;		/* 432000 */
+		uint32_t	 bounce_lifetime;	/* for messages with a null sender; 432000 */
+		uint32_t	 delay_notice;		/* 14400; 0 is never */
+		int		 paused;
+		uint64_t	 store_max;		/* octets the store may grow to; 64 GB */
+		uint64_t	 reserve;		/* octets kept for deliveries and deletions: 64 MB */
+	} queue;
+
+	struct {			/* deliver { } */
+		uint32_t	 processes;		/* of role remote, 1..16; 1 */
+		struct conf_timeouts timeouts;
+		uint32_t	 concurrency;		/* most connections to one destination; 20 */
+		uint32_t	 connections;		/* most in all; 500 */
+		uint32_t	 idle;			/* an unused connection is kept so long; 5 */
+		const char	*bind4;			/* source address; "" is the kernel's choice */
+		const char	*bind6;
+		uint16_t	 port;			/* MX hosts are spoken to on this port: 25 */
+	} deliver;
+
+	struct {			/* resolver { } */
+		size_t		 nforward;
+		const char	**forward;		/* "192.0.2.1@53" */
+		size_t		 nstub;
+		const char	**stub_zone;		/* stub "example.test" { server = ... } */
+		const char	**stub_server;
+		const char	*trust_anchor;		/* the records' text, read by postern-conf; "" turns validation off */
+		uint32_t	 timeout;		/* one question in all: 20 */
+	} resolver;
+};
+
+/* conf_unpack() makes a whole snapshot from untrusted octets: E_PROTO, E_NOMEM. */
+int		 conf_pack(const struct conf *, struct slice *out);	/* out: malloc'd, the caller frees */
+int		 conf_unpack(struct conf **, struct slice);
+void		 conf_free(struct conf *);
+
+/* A sealed memory file (R2): master makes it, daemons check its seals before mapping. */
+int		 conf_to_memfd(struct slice packed);			/* descriptor, or E_IO */
+int		 conf_from_memfd(struct conf **, int fd);		/* closes nothing */
+
+const struct conf_domain *conf_domain_find(const struct conf *, const char *domain);
+/* Whether a final domain takes this local part (unquoted, any case); postmaster always. */
+int		 conf_domain_takes(const struct conf_domain *, const char *local);
+/* The next hop for a recipient's domain: its own deliver, a route, or MX (design.md 1.7).
+ * An address literal's domain "[192.0.2.1]" goes to HOP_SMTP of that address by default. */
+void		 conf_route(const struct conf *, const char *domain, struct hop *);
+int		 conf_may_relay(const struct conf *, const struct net_addr *);
+/* "mx", "smtp:[host]:port", "smtp:host", "maildir:/path/%d/%u": the parser of hops.
+ * Strings are copied to the arena.  why gets a constant text on failure. */
+int		 hop_parse(struct hop *, struct arena *, struct slice, const char **why);
+/* The same, as text, for logs and lists. */
+char		*hop_str(const struct hop *, char *dst, size_t size);
+
+#endif

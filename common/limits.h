@@ -1,0 +1,54 @@
+/*
+ * limits.h -- every limit of Postern, in one place (threat-model.md R3).
+ *
+ * Each has a test at limit-1, limit and limit+1.  Octets unless the name says
+ * otherwise; line lengths include the CRLF.
+ */
+#ifndef COMMON_LIMITS_H
+#define COMMON_LIMITS_H
+
+/* RFC 5321 4.5.3.1: the sizes a server must take; ours are the same or larger. */
+#define LOCAL_PART_MAX		64	/* 4.5.3.1.1 */
+#define DOMAIN_MAX		255	/* 4.5.3.1.2; also RFC 1035 2.3.4 */
+#define DOMAIN_LABEL_MAX	63	/* RFC 1035 2.3.4 */
+#define PATH_MAX_OCTETS		256	/* 4.5.3.1.3, with the angle brackets; longer with a source route */
+#define ADDRESS_MAX		(LOCAL_PART_MAX + 1 + DOMAIN_MAX)	/* local@domain; quoting counts */
+#define COMMAND_LINE_MAX	2048	/* 4.5.3.1.4 asks for 512, extensions add to it */
+#define REPLY_LINE_MAX		2048	/* a remote reply line; 4.5.3.1.5 asks for 512 */
+#define REPLY_LINES_MAX		128	/* lines of one remote reply */
+#define REPLY_TEXT_MAX		512	/* of a remote reply, kept and logged */
+#define TEXT_LINE_MAX		998	/* RFC 5322 2.1.1: what we write ourselves; longer is passed on */
+#define RCPT_MAX		1000	/* recipients of one transaction; 4.5.3.1.8 asks for 100 */
+#define HOPS_MAX		100	/* Received fields before a loop is assumed, 6.3 */
+#define HEADER_LINE_SCAN_MAX	998	/* how much of a header line is looked at to count hops */
+
+/* Inside the sender of a session's patience. */
+#define SESSION_ERRORS_MAX	20	/* then 421 */
+#define SESSION_COMMANDS_MAX	1000	/* commands without a message, then 421 */
+#define HELO_MAX		255
+
+/* Channels between the daemons. */
+#define IPC_DATAGRAM_MAX	65536	/* one datagram: whole frames, nothing else */
+#define IPC_PAYLOAD_MAX		32768	/* one frame's payload */
+#define IPC_QUEUE_MAX		(8u << 20)	/* octets waiting for one peer; more is E_LIMIT */
+#define IPC_CHUNK_MAX		32000	/* body octets in one frame */
+
+/* Bodies. */
+#define TXN_WINDOW		(128u << 10)	/* body octets a smtpd may send ahead of credit, per transaction */
+#define JOB_WINDOW		(128u << 10)	/* the same from queue to deliver, per job */
+#define MESSAGE_SIZE_MAX	(1ull << 40)	/* the largest message-size-limit that can be set */
+
+/* Delivery. */
+#define JOB_RCPT_MAX		100	/* recipients of one delivery transaction; 4.5.3.1.8 */
+#define DIALOGUE_MAX		4096	/* the last SMTP dialogue kept with a deferred message */
+#define MX_MAX			64	/* MX hosts looked at for one domain */
+#define ADDRS_MAX		32	/* addresses looked at for one host */
+
+/* Configuration. */
+#define CONF_BLOB_MAX		(64u << 20)	/* a packed snapshot */
+#define CONF_FILE_MAX		(16u << 20)	/* the text of postern.conf */
+#define LISTENERS_MAX		64
+#define RETRY_STEPS_MAX		64
+#define PEERS_MAX		64	/* channels of one daemon */
+
+#endif

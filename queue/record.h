@@ -1,0 +1,77 @@
+/*
+ * record.h -- the records of the store as values, and their bytes.  Core: no LMDB here.
+ *
+ * Every packed record is: u8 version, fields (wire.h), u64 XXH3 of all before it.
+ * Unpack checks version, checksum, lengths, enums and string characters (R17): E_CORRUPT.
+ * Times are wall-clock seconds since the epoch, sizes octets.
+ */
+#ifndef QUEUE_RECORD_H
+#define QUEUE_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/ipc_msg.h"
+#include "common/net.h"
+#include "common/slice.h"
+
+enum {					/* message.flags */
+	MSGF_BODY8 = 1,			/* declared BODY=8BITMIME */
+	MSGF_HELD = 2,			/* the operator holds it: no attempts, no expiry */
+	MSGF_NOTICE = 4,		/* one of our own notices */
+	MSGF_DELAY_SENT = 8,		/* the sender was told of the delay */
+	MSGF_DONE = 16,			/* every outcome is recorded (S3): only removal is left */
+	MSGF_ESMTP = 32,
+};
+
+struct message {
+	uint64_t	msgid;		/* the key, not in the value */
+	int64_t		arrival;
+	uint64_t	body_len;	/* with the Received field that queue put in front */
+	uint32_t	nchunk;
+	uint32_t	nrcpt, ndone;
+	uint32_t	flags;		/* MSGF_* */
+	struct net_addr	client;
+	char		helo[HELO_MAX + 1];
+	char		client_name[DOMAIN_MAX + 1];
+	char		sender[ADDRESS_MAX + 1];
+	char		envid[128];	/* RFC 3461 ENVID, "" if none */
+	uint8_t		ret;		/* RFC 3461 RET: 0 none, 1 FULL, 2 HDRS */
+};
+
+struct recipient {
+	uint32_t	index;		/* the key's second half */
+	uint8_t		state;		/* enum rcpt_state, never RCPT_ACTIVE */
+	uint8_t		notify;
+	uint8_t		noticed;	/* RCPT_FAILED, RCPT_EXPIRED: the notice is stored */
+	uint32_t	attempts;
+	int64_t		last, next;	/* next: when due; 0 once over */
+	uint16_t	code;
+	struct enhanced	enhanced;
+	uint8_t		stage;
+	char		address[ADDRESS_MAX + 1];
+	char		orcpt[512];
+	char		relay[DOMAIN_MAX + 64];
+	char		text[REPLY_TEXT_MAX + 1];
+};
+
+#define RECORD_MAX	4096		/* no packed record is longer */
+
+/* Into dst[RECORD_MAX]; the length. */
+size_t	message_pack(const struct message *, uint8_t *dst);
+int	message_unpack(struct message *, struct slice);		/* msgid is the caller's to set */
+size_t	recipient_pack(const struct recipient *, uint8_t *dst);
+int	recipient_unpack(struct recipient *, struct slice);	/* index is the caller's to set */
+
+static inline int
+rcpt_is_over(const struct recipient *r)
+{
+	return (r->state == RCPT_DELIVERED || r->state == RCPT_FAILED || r->state == RCPT_EXPIRED);
+}
+
+/* The domain under which a recipient is indexed: lower case; "localhost.invalid"-free: a bare
+ * postmaster is indexed under "". */
+const char *recipient_domain(const struct recipient *);
+
+#endif
