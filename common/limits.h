@@ -51,4 +51,14 @@
 #define RETRY_STEPS_MAX		64
 #define PEERS_MAX		64	/* channels of one daemon */
 
+/* Names: the resolver. */
+#define DNS_LOOKUPS_MAX		2048	/* different questions in flight; each is two for DNS_ADDR */
+#define DNS_LOOKUPS_PEER_MAX	1024	/* of them begun for one peer */
+#define DNS_WAITERS_PEER_MAX	4096	/* questions of one peer not answered yet */
+#define DNS_PACKET_RECORDS_MAX	1024	/* records of an answer section looked at; more is a failure */
+#define DNS_CHAIN_MAX		16	/* CNAME records followed within one answer */
+#define DNS_ADDRS_FAMILY_MAX	32	/* addresses of one family in an answer; the rest is left out */
+#define DNS_TTL_MAX		86400	/* seconds; more is cut to this */
+#define DNS_ABANDONED_MS	60000	/* a question nobody waits for any more is given up after this */
+
 #endif
