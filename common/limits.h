@@ -25,6 +25,7 @@
 /* Inside the sender of a session's patience. */
 #define SESSION_ERRORS_MAX	20	/* then 421 */
 #define SESSION_COMMANDS_MAX	1000	/* commands without a message, then 421 */
+#define SESSION_MAILS_MAX	100000u	/* MAIL commands taken in one session; RFC 9422 MAILMAX */
 #define HELO_MAX		255
 
 /* Channels between the daemons. */

@@ -1,0 +1,58 @@
+/*
+ * cmd_misc.c -- RSET, NOOP, VRFY, EXPN, HELP, QUIT, and what is no SMTP.  Core.
+ *
+ * RFC 5321 4.1.1.5 to 4.1.1.10, 3.5.3 and 7.3: addresses are not confirmed to strangers.
+ */
+#include "common/err.h"
+#include "smtpd/session.h"
+
+void
+cmd_rset(struct smtp_session *s)
+{
+	smtp_reset(s);
+	smtp_reply(s, 250, "2.0.0", "reset");
+}
+
+void
+cmd_noop(struct smtp_session *s)
+{
+	smtp_reply(s, 250, "2.0.0", "ok");
+}
+
+void
+cmd_vrfy(struct smtp_session *s)
+{
+	if (s->args.n == 0)
+		smtp_refuse(s, 501, "5.5.4", "VRFY address");
+	else
+		smtp_reply(s, 252, "2.5.0", "not verified here: send a message to try");
+}
+
+void
+cmd_expn(struct smtp_session *s)
+{
+	smtp_refuse(s, 502, "5.5.1", "mailing lists are not expanded here");
+}
+
+void
+cmd_help(struct smtp_session *s)
+{
+	if (buf_adds(s->env->out,
+	    "214-2.0.0 EHLO HELO MAIL RCPT DATA RSET\r\n"
+	    "214-2.0.0 NOOP VRFY EXPN HELP QUIT\r\n"
+	    "214 2.0.0 RFC 5321 says what they mean\r\n") != E_OK)
+		smtp_close(s, "no-memory");
+}
+
+void
+cmd_quit(struct smtp_session *s)
+{
+	smtp_replyf(s, 221, "2.0.0", "%s closes", s->env->conf->hostname);
+	smtp_close(s, "quit");
+}
+
+void
+cmd_http(struct smtp_session *s)
+{
+	smtp_refuse_close(s, "http", 554, "5.5.1", "this is SMTP, not HTTP");
+}

@@ -1,0 +1,180 @@
+/*
+ * command.c -- a command line, the table of verbs, and the gate before the handlers.  Core.
+ *
+ * The gate does line ends (RFC 5321 2.3.8), length (4.5.3.1.4), octets, unknown verbs (500), wrong
+ * state (503), arguments where there are none (501), and the count of commands.  Handlers then
+ * hold only their own grammar.  The table is the only dispatch.
+ */
+#include <string.h>
+
+#include "common/slice.h"
+#include "smtpd/session.h"
+
+enum {
+	LAST = 1,		/* ends a pipelined group: its reply is not held back, RFC 2920 3.2 (5) */
+	NOARG = 2,		/* 501 if arguments follow, RFC 5321 4.3.2 */
+	EIGHT = 4,		/* looks at 8-bit arguments itself */
+};
+
+static const struct smtp_verb {
+	const char	*verb;
+	void		(*handler)(struct smtp_session *);
+	uint32_t	 states;
+	unsigned	 flags;
+} verbs[] = {
+	/* verb		handler		states			flags */
+	{ "MAIL",	cmd_mail,	ST_HELO,		EIGHT },	/* RFC 5321 4.1.1.2 */
+	{ "RCPT",	cmd_rcpt,	ST_MAIL | ST_RCPT,	EIGHT },	/* 4.1.1.3 */
+	{ "DATA",	cmd_data,	ST_RCPT,		NOARG | LAST },	/* 4.1.1.4 */
+	{ "EHLO",	cmd_ehlo,	ST_ANY,			LAST },		/* 4.1.1.1 */
+	{ "QUIT",	cmd_quit,	ST_ANY,			NOARG | LAST },	/* 4.1.1.10 */
+	{ "RSET",	cmd_rset,	ST_ANY,			NOARG },	/* 4.1.1.5 */
+	{ "HELO",	cmd_helo,	ST_ANY,			LAST },		/* 4.1.1.1 */
+	{ "NOOP",	cmd_noop,	ST_ANY,			LAST },		/* 4.1.1.9 */
+	{ "VRFY",	cmd_vrfy,	ST_ANY,			LAST },		/* 4.1.1.6 */
+	{ "EXPN",	cmd_expn,	ST_ANY,			LAST },		/* 4.1.1.7 */
+	{ "HELP",	cmd_help,	ST_ANY,			LAST },		/* 4.1.1.8 */
+	/* A browser made to speak to us must not get far: the session ends at its first word. */
+	{ "GET",	cmd_http,	ST_ANY,			LAST },
+	{ "POST",	cmd_http,	ST_ANY,			LAST },
+	{ "HEAD",	cmd_http,	ST_ANY,			LAST },
+	{ "PUT",	cmd_http,	ST_ANY,			LAST },
+	{ "DELETE",	cmd_http,	ST_ANY,			LAST },
+	{ "OPTIONS",	cmd_http,	ST_ANY,			LAST },
+	{ "CONNECT",	cmd_http,	ST_ANY,			LAST },
+	{ "TRACE",	cmd_http,	ST_ANY,			LAST },
+	{ "PATCH",	cmd_http,	ST_ANY,			LAST },
+	{ "PRI",	cmd_http,	ST_ANY,			LAST },		/* RFC 9113 3.4 */
+};
+
+static const char *
+wrong_state(const struct smtp_session *s)
+{
+	switch (s->state) {
+	case ST_CONNECT:
+		return ("EHLO or HELO first");
+	case ST_HELO:
+		return ("MAIL first");
+	case ST_MAIL:
+		return (strcmp(s->verb, "MAIL") == 0 ? "a transaction is open already" :
+		    "a recipient that is accepted first");
+	default:
+		return ("a transaction is open already");
+	}
+}
+
+/* Octets that no command has.  1 if the line may go on. */
+static int
+octets_ok(struct smtp_session *s, unsigned flags)
+{
+	size_t		i;
+	unsigned char	c;
+
+	for (i = 0; i < s->args.n; i++) {
+		c = (unsigned char)s->args.p[i];
+		if ((c < ' ' && c != '\t') || c == 127) {
+			smtp_refuse(s, 501, "5.5.2", "a command with a control octet (%02x)", c);
+			return (0);
+		}
+		if (c > 127 && (flags & EIGHT) != 0) {
+			smtp_refuse(s, 553, "5.6.7", "an address that is not ASCII needs SMTPUTF8, which is not offered");
+			return (0);
+		}
+		if (c > 127) {
+			smtp_refuse(s, 501, "5.5.2", "a command with an octet that is not ASCII (%02x)", c);
+			return (0);
+		}
+	}
+	return (1);
+}
+
+static void
+dispatch(struct smtp_session *s, struct slice line, int *last)
+{
+	const struct conf	*conf = s->env->conf;
+	const struct smtp_verb	*v = NULL;
+	const char		*p = line.p, *end = line.p + line.n;
+	struct slice		 word;
+	size_t			 i;
+
+	while (p < end && *p != ' ' && *p != '\t')
+		p++;
+	word = slice_make(line.p, (size_t)(p - line.p));
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;			/* 4.1.1: tolerate trailing blanks */
+	s->args = slice_make(p, (size_t)(end - p));
+
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (slice_caseeq(word, slice_str(verbs[i].verb))) {
+			v = &verbs[i];
+			break;
+		}
+	}
+	s->verb = v != NULL ? v->verb : "?";
+	if (v == NULL)
+		s->args = line;
+	*last = v == NULL || (v->flags & LAST) != 0;	/* RFC 2920 3.2 (6) for the unknown */
+
+	s->commands_all++;
+	if (s->commands++ >= conf->smtpd.commands_max) {
+		smtp_refuse_close(s, "commands", 421, "4.7.0", "%s too many commands without a message",
+		    conf->hostname);
+		return;
+	}
+	if (v == NULL)
+		smtp_refuse(s, 500, "5.5.2", "command not recognized");
+	else if ((s->state & v->states) == 0)
+		smtp_refuse(s, 503, "5.5.1", "%s", wrong_state(s));
+	else if ((v->flags & NOARG) != 0 && s->args.n != 0)
+		smtp_refuse(s, 501, "5.5.4", "%s takes no argument", v->verb);
+	else if (octets_ok(s, v->flags))
+		v->handler(s);
+}
+
+size_t
+smtp_command_input(struct smtp_session *s, struct slice in, int *last)
+{
+	size_t		 n = in.n < COMMAND_LINE_MAX ? in.n : COMMAND_LINE_MAX;
+	const char	*p = in.p + s->scanned, *lf, *cr;
+
+	/* A TLS record where a command should be: its first two octets are 16 03. */
+	if (in.p[0] == 0x16) {
+		if (in.n == 1)
+			return (0);
+		if (in.p[1] == 0x03) {
+			s->verb = "TLS";
+			s->args = slice_make(NULL, 0);
+			s->env->ops->reject(s, SLICE_LIT("a TLS handshake where SMTP is spoken"));
+			s->quiet = 1;
+			smtp_close(s, "tls-handshake");
+			return (in.n);
+		}
+	}
+	lf = memchr(p, '\n', (size_t)(in.p + n - p));
+	cr = memchr(p, '\r', (size_t)((lf != NULL ? lf : in.p + n) - p));
+	s->verb = "?";
+	s->args = slice_make(in.p, n);
+	if (lf != NULL && cr == NULL) {
+		smtp_refuse_close(s, "bare-lf", 500, "5.5.2", "bare LF in a command: lines end with CR LF");
+		return (in.n);
+	}
+	if (cr != NULL && cr + 1 != lf && cr + 1 < in.p + n) {
+		smtp_refuse_close(s, "bare-cr", 500, "5.5.2", "bare CR in a command: lines end with CR LF");
+		return (in.n);
+	}
+	if (lf == NULL && n == COMMAND_LINE_MAX) {
+		smtp_refuse_close(s, "long-line", 500, "5.5.2", "a command longer than %d octets",
+		    COMMAND_LINE_MAX);
+		return (in.n);
+	}
+	if (lf == NULL) {
+		s->scanned = (uint16_t)((cr != NULL ? cr : in.p + n) - in.p);
+		return (0);
+	}
+	s->scanned = 0;
+	s->command_ms = s->now_ms;
+	dispatch(s, slice_make(in.p, (size_t)(cr - in.p)), last);
+	return ((size_t)(lf + 1 - in.p));
+}

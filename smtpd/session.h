@@ -1,0 +1,205 @@
+/*
+ * session.h -- one SMTP session, the server's side (core: pure).
+ *
+ * Octets, answers and the time go in; replies go into env->out and actions through
+ * env->ops.  No socket, no file, no clock: the shell (conn.c), the tests and the fuzzer feed the
+ * same core.  RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING),
+ * 6152 (8BITMIME), 9422 (LIMITS).
+ *
+ * Cuts do not matter: what smtp_input() did not take is offered again with more behind it, and every
+ * reply and every octet of a body is the same however the client's octets were cut.
+ *
+ * Units   times are milliseconds of the monotonic clock, sizes octets.
+ * Owners  the caller owns session and env; the session owns its transaction, which comes from
+ *         and returns to the env's pool.
+ */
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/ipc_msg.h"
+#include "common/limits.h"
+#include "common/slice.h"
+#include "smtpd/data.h"
+#include "smtpd/trace.h"
+
+#define REPLIES_HIGH		8192		/* replies waiting in env->out before input has to wait */
+#define REPLIES_MAX		(64u << 10)	/* cap of env->out: REPLIES_HIGH and the longest reply fit well */
+#define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
+#define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
+#define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
+#define TXN_POOL_MAX		64		/* idle transactions kept for the next MAIL */
+#define TXN_RCPTS_KEEP		4096		/* octets of recipients an idle transaction may keep */
+
+enum smtp_state {
+	ST_CONNECT = 1,		/* greeted; neither EHLO nor HELO yet */
+	ST_HELO = 2,		/* no transaction */
+	ST_MAIL = 4,		/* reverse-path given */
+	ST_RCPT = 8,		/* and at least one recipient accepted */
+	ST_NAME = 16,		/* DATA was said; the client's name is awaited */
+	ST_DATA = 32,		/* 354 was given */
+	ST_COMMIT = 64,		/* final dot seen; queue's answer is awaited */
+	ST_CLOSED = 128,	/* the last reply is written; nothing is read any more */
+	ST_ANY = ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT,	/* where commands are read */
+};
+
+enum smtp_fate {		/* what the reply after the final dot will be */
+	FATE_OK,
+	FATE_SIZE,		/* 552 5.3.4 */
+	FATE_HOPS,		/* 554 5.4.6 */
+	FATE_FULL,		/* 452 4.3.1 */
+	FATE_IO,		/* 451 4.3.0 */
+	FATE_MEMORY,		/* 452 4.3.0: ours */
+	FATES
+};
+
+struct smtp_txn {		/* a mail transaction; while there is none, no memory */
+	struct smtp_txn	*next;		/* in the pool */
+	uint64_t	 size_hint;	/* SIZE= or 0 */
+	uint64_t	 octets_in;	/* of DATA, dots and all: rate and discard */
+	uint64_t	 body_len;	/* of the message as handed on */
+	uint64_t	 since_ms;	/* start of data, moved on by the time we made the client wait */
+	uint64_t	 last_ms;	/* last octets, or the final dot */
+	uint64_t	 blocked_ms;	/* since when window or queue hold us up; 0: they do not */
+	uint32_t	 window;	/* octets queue still takes */
+	uint32_t	 nrcpt;
+	uint32_t	 id;		/* the shell's number */
+	struct data_decoder dec;
+	struct trace	 trace;
+	uint8_t		 body8;
+	uint8_t		 begun;		/* queue knows of it and has not ended it */
+	uint8_t		 fate;		/* enum smtp_fate; not FATE_OK: the rest is discarded */
+	struct buf	 rcpts;		/* addresses, each with its NUL */
+	char		 sender[ADDRESS_MAX + 1];
+};
+
+struct smtp_session;
+
+struct smtp_ops {
+	/* BEGIN and RCPTs to queue, from s->txn.  E_OK, else nothing was begun. */
+	int	(*txn_begin)(struct smtp_session *);
+	int	(*txn_body)(struct smtp_session *, struct slice);	/* borrows; within the window */
+	int	(*txn_commit)(struct smtp_session *);
+	void	(*txn_abort)(struct smtp_session *);		/* after a txn_begin that succeeded */
+	/* A refusal, for the log: what was said in s->verb and s->args, the reply without CRLF. */
+	void	(*reject)(struct smtp_session *, struct slice reply);
+	/* Whether this is an address of ours on which the client reached us. */
+	int	(*own_address)(struct smtp_session *, const struct net_addr *);
+};
+
+struct smtp_env {		/* what all sessions of a process share */
+	const struct conf	*conf;		/* may change between two calls: a reload serves all sessions */
+	const struct smtp_ops	*ops;
+	struct buf		*out;		/* replies of the present call; the caller sends and drains it */
+	uint8_t			 queue_up;
+	uint8_t			 pressure;	/* enum pressure */
+	uint8_t			 throttled;	/* queue's channel is full: no body octets for now */
+	uint8_t			 stopping;	/* no new transactions */
+	struct smtp_txn		*pool;
+	unsigned		 npool;
+};
+
+struct smtp_session {
+	struct smtp_env	*env;
+	uint64_t	 id;		/* for logs */
+	uint64_t	 now_ms;	/* of the present call */
+	uint64_t	 opened_ms;
+	uint64_t	 command_ms;	/* since when a command is awaited */
+	uint64_t	 octets_in;
+	struct smtp_txn	*txn;		/* from MAIL to the end of the transaction */
+	const char	*reason;	/* why it ended; NULL while open */
+	const char	*verb;		/* of the present command, for logs */
+	struct slice	 args;		/* of the present command; borrows from the input */
+	uint32_t	 state;		/* enum smtp_state; smtp_set_state() is the one writer */
+	uint32_t	 errors;	/* 5yz replies since the last accepted message */
+	uint32_t	 commands;	/* since the last accepted message; accepted RCPTs do not count */
+	uint32_t	 commands_all;
+	uint32_t	 messages;	/* accepted */
+	uint32_t	 mails;		/* transactions begun by MAIL */
+	uint16_t	 scanned;	/* octets of an unfinished line that hold no line end */
+	uint16_t	 port;
+	uint8_t		 esmtp;		/* EHLO was said */
+	uint8_t		 may_relay;
+	uint8_t		 name_pending;	/* the shell asked resolver */
+	uint8_t		 quiet;		/* not SMTP at all: no reply, end at once */
+	struct net_addr	 client;
+	const char	*listener;	/* the shell's */
+	char		 helo[HELO_MAX + 1];
+	char		 name[DOMAIN_MAX + 1];	/* verified, or "" */
+};
+
+/* ---- for the shell ---- */
+
+/* The caller has set env, id, client, port, listener, may_relay, name_pending; the rest is zero.  Greets. */
+void	smtp_open(struct smtp_session *, uint64_t now_ms);
+/* Returns the octets taken.  The caller sends what is in env->out, then offers the rest again as
+ * long as octets are taken and smtp_blocked() is false. */
+size_t	smtp_input(struct smtp_session *, struct slice, uint64_t now_ms);
+void	smtp_eof(struct smtp_session *, const char *reason);	/* the client has gone; nothing is written */
+/* No use in reading now: an answer or queue's window is awaited, or the session is over. */
+int	smtp_blocked(const struct smtp_session *);
+static inline int
+smtp_closed(const struct smtp_session *s)
+{
+	return (s->state == ST_CLOSED);
+}
+
+/* Answers. */
+void	smtp_result(struct smtp_session *, enum txn_status, uint64_t msgid, uint64_t now_ms);
+void	smtp_credit(struct smtp_session *, uint32_t octets, uint64_t now_ms);	/* 0: throttled is over */
+void	smtp_queue_lost(struct smtp_session *, uint64_t now_ms);
+void	smtp_name(struct smtp_session *, const char *name, uint64_t now_ms);	/* "" is unknown */
+
+/* Time.  When to call smtp_time() at the latest, UINT64_MAX for never. */
+uint64_t smtp_deadline(const struct smtp_session *);
+void	smtp_time(struct smtp_session *, uint64_t now_ms);
+/* The server stops.  Between messages the session ends with 421; within one only if force. */
+void	smtp_stop(struct smtp_session *, int force, uint64_t now_ms);
+
+void	smtp_env_clear(struct smtp_env *);	/* frees the pool */
+
+/* ---- inside the core ---- */
+
+void	smtp_set_state(struct smtp_session *, enum smtp_state);
+void	smtp_close(struct smtp_session *, const char *reason);
+void	smtp_reset(struct smtp_session *);	/* the transaction is over: RSET, EHLO, any end */
+
+/* smtp_reply.c.  enhanced is "2.0.0" or NULL where RFC 2034 has none; text may be built with care only. */
+void	smtp_reply(struct smtp_session *, unsigned code, const char *enhanced, const char *text);
+void	smtp_replyf(struct smtp_session *, unsigned code, const char *enhanced, const char *fmt, ...)
+	    __attribute__((format(printf, 4, 5)));
+/* A refusal: counted, logged, and 421 in its place when there were too many.  1 if the session goes on. */
+int	smtp_refuse(struct smtp_session *, unsigned code, const char *enhanced, const char *fmt, ...)
+	    __attribute__((format(printf, 4, 5)));
+/* A refusal that ends the session. */
+void	smtp_refuse_close(struct smtp_session *, const char *reason, unsigned code, const char *enhanced,
+	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+
+/* command.c: one command line from in; the octets taken, 0 if it is not whole.  *last: a verb that ends a group. */
+size_t	smtp_command_input(struct smtp_session *, struct slice in, int *last);
+/* body.c */
+size_t	smtp_body_input(struct smtp_session *, struct slice in);
+void	smtp_body_start(struct smtp_session *);
+void	smtp_body_reply(struct smtp_session *, enum smtp_fate);
+int	smtp_queue_takes(struct smtp_session *);	/* else it has refused */
+uint64_t smtp_body_deadline(const struct smtp_session *);
+
+/* Handlers: s->args holds the arguments. */
+void	cmd_ehlo(struct smtp_session *);
+void	cmd_helo(struct smtp_session *);
+void	cmd_mail(struct smtp_session *);
+void	cmd_rcpt(struct smtp_session *);
+void	cmd_data(struct smtp_session *);
+void	cmd_rset(struct smtp_session *);
+void	cmd_noop(struct smtp_session *);
+void	cmd_vrfy(struct smtp_session *);
+void	cmd_expn(struct smtp_session *);
+void	cmd_help(struct smtp_session *);
+void	cmd_quit(struct smtp_session *);
+void	cmd_http(struct smtp_session *);
+
+#endif
