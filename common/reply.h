@@ -20,7 +20,7 @@ struct enhanced {		/* "4.2.1": class 2, 4 or 5; 0.0.0 is none */
 
 #define ENHANCED_STRLEN	12	/* "5.999.999" with NUL */
 
-/* At the start of in.  Returns the octets it takes, 0 if there is none. */
+/* At the start of in.  Returns the octets it takes (not the blank after it), 0 if there is none. */
 size_t	 enhanced_parse(struct enhanced *, struct slice in);
 char	*enhanced_str(const struct enhanced *, char dst[static ENHANCED_STRLEN]);
 
@@ -28,7 +28,7 @@ struct reply {
 	uint16_t	code;		/* 200..599 */
 	struct enhanced	enhanced;	/* of the first line that has one */
 	size_t		text_len;
-	char		text[REPLY_TEXT_MAX + 1];	/* printable ASCII; lines joined by one blank; cut with no mark */
+	char		text[REPLY_TEXT_MAX + 1];	/* printable ASCII without code and enhanced code; lines joined by one blank; cut with no mark */
 	unsigned	lines;
 };
 
@@ -36,6 +36,7 @@ struct reply_parser {
 	struct reply	r;
 	size_t		line_len;
 	int		err;
+	int		done;		/* a whole reply is in r; the next octet starts another */
 	char		line[REPLY_LINE_MAX];
 };
 
