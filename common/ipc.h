@@ -56,12 +56,19 @@ struct ipc {
 	struct ipc_datagram	*tail;		/* the one that is being filled */
 	size_t			 queued;	/* octets waiting */
 	struct ipc		*next_dirty;	/* has something to flush this turn */
+	int			 err;		/* why ipc_begin() failed */
+	void			(*done)(struct ipc *);
 	uint8_t			 dirty;
-	uint8_t			 over;		/* closed or failed */
+	uint8_t			 over;		/* closed() was or will not be called; nothing is read any more */
+	uint8_t			 broken;	/* the peer takes nothing any more; what it sent is still read */
 	uint8_t			 writing;	/* waits for the socket to take more */
 };
 
-/* Takes fd.  Starts reading at once. */
+/*
+ * Takes fd, also on failure (E_NOMEM, E_IO; then there is nothing to close).  Starts reading at once.
+ * instance and role are the caller's to set, before or after.  A channel that was used by
+ * ipc_send_sync() and ipc_recv_sync() goes on from their numbers: set seq_in and seq_out after the call.
+ */
 int	ipc_open(struct ipc *, uv_loop_t *, int fd, unsigned self, unsigned peer,
 	    const struct ipc_ops *, void *arg);
 /* Flushes what the socket takes, then closes.  done, if not NULL, is called when ipc may be freed. */
@@ -94,7 +101,7 @@ int	ipc_pair(int fds[2]);
 
 /* Blocking, for start-up before the loop and for posternctl: one frame each. */
 int	ipc_send_sync(int fd, uint32_t *seq, enum ipc_type, const void *payload, size_t, int passfd);
-struct ipc_sync {
+struct ipc_sync {			/* all zero before the first call */
 	uint8_t		buf[IPC_DATAGRAM_MAX];
 	size_t		len, off;
 	int		passed;		/* a descriptor that came, or -1 */

@@ -32,6 +32,7 @@
 #define IPC_DATAGRAM_MAX	65536	/* one datagram: whole frames, nothing else */
 #define IPC_PAYLOAD_MAX		32768	/* one frame's payload */
 #define IPC_QUEUE_MAX		(8u << 20)	/* octets waiting for one peer; more is E_LIMIT */
+#define IPC_SOCKET_BUFFER	(1 << 20)	/* asked of the kernel for each end, which may give less */
 #define IPC_CHUNK_MAX		32000	/* body octets in one frame */
 
 /* Bodies. */
