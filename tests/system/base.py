@@ -66,7 +66,7 @@ class Postern:
     """A server of its own: configuration text, spool, runtime directory, control socket."""
 
     def __init__(self, folder, conf="", route=None, hostname="mx.local.example", env=None, port=None,
-                 listeners=None, default_domain=True):
+                 listeners=None, default_domain=True, wrap=()):
         self.dir = Path(folder)
         self.dir.mkdir(parents=True, exist_ok=True)
         os.chmod(self.dir, 0o755)
@@ -76,6 +76,7 @@ class Postern:
         self.conf_path = self.dir / "postern.conf"
         self.log_path = self.dir / "log"
         self.env = env
+        self.wrap = list(wrap)
         self.proc = None
         self.log = None
         self.extra = conf
@@ -104,7 +105,7 @@ class Postern:
 
     def spawn(self):
         self.log = open(self.log_path, "ab")
-        self.proc = subprocess.Popen([str(BIN / "posternd"), "-f", "-c", str(self.conf_path)], env=self.env,
+        self.proc = subprocess.Popen([*self.wrap, str(BIN / "posternd"), "-f", "-c", str(self.conf_path)], env=self.env,
                                      stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
                                      start_new_session=True)
         return self

@@ -103,7 +103,7 @@ def smtp_source(port, *options, n=1, sessions=1, size=None, sender="from@client.
 class Postfix:
     """A private Postfix that takes all mail for its domain into mailbox files.  Needs root."""
 
-    def __init__(self, folder, domain="postfix.example"):
+    def __init__(self, folder, domain="postfix.example", extra="", wrap=()):
         self.dir, self.port, self.domain = Path(folder), free_port(), domain
         sbin, lib = PEERS / "usr/sbin", PEERS / "usr/lib/postfix"
         etc, spool = self.dir / "etc", self.dir / "spool"
@@ -144,7 +144,7 @@ smtpd_recipient_restrictions = permit_mynetworks, reject
 maillog_file = {self.dir}/log
 maillog_file_prefixes = {self.dir}
 import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH={PEER_ENV["LD_LIBRARY_PATH"]}
-""")
+""" + extra)
         (etc / "master.cf").write_text(f"""
 127.0.0.1:{self.port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -180,7 +180,7 @@ postlog unix-dgram n - n - 1 postlogd
             os.chmod(path, mode)
         (spool / "pid").mkdir(exist_ok=True)
         env = dict(PEER_ENV, MAIL_CONFIG=str(etc), PATH=f"{sbin}:{os.environ['PATH']}")
-        self.proc = subprocess.Popen([str(lib / "sbin/master"), "-d", "-c", str(etc)], env=env,
+        self.proc = subprocess.Popen([*wrap, str(lib / "sbin/master"), "-d", "-c", str(etc)], env=env,
                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                      stderr=open(self.dir / "stderr", "wb"), start_new_session=True)
         wait_for("postfix", lambda: connects(self.port))

@@ -1,0 +1,60 @@
+"""G5: what the kernel says of each running daemon (threat-model.md 4).  The forbidden acts themselves are tried in
+tests/common/sandbox_test and, with each daemon's own table, in tests/ROOM/sandbox_test."""
+import os
+from pathlib import Path
+
+import pytest
+
+import lib
+
+
+def status(pid):
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+
+
+@pytest.fixture
+def server(postern):
+    return postern()
+
+
+def test_every_daemon_is_filtered_and_bare(server):
+    daemons = server.daemons()
+    assert len({name for name, _ in daemons}) >= 4
+    for name, pid in daemons:
+        s = status(pid)
+        assert s["Seccomp"] == "2", name
+        assert s["NoNewPrivs"] == "1", name
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(s[kind], 16) == 0, (name, kind)
+        assert s["Umask"] == "0077", name
+        limits = Path(f"/proc/{pid}/limits").read_text()
+        assert "Max core file size        0                    0" in limits, name
+        if lib.ROOT:
+            assert Path(f"/proc/{pid}/environ").read_bytes() == b"", name
+
+
+@pytest.mark.skipif(not lib.ROOT, reason="changing root directory and ids needs root")
+def test_every_daemon_has_its_own_uid_and_an_empty_root(server):
+    uids = {}
+    for name, pid in server.daemons():
+        s = status(pid)
+        uid, gid = s["Uid"].split(), s["Gid"].split()
+        assert len(set(uid)) == 1 and uid[0] != "0" and len(set(gid)) == 1 and gid[0] != "0", name
+        assert s["Groups"].strip() == "" and int(s["CapBnd"], 16) == 0, name
+        uids.setdefault(uid[0], set()).add(name)
+        root = os.listdir(f"/proc/{pid}/root")
+        if name.startswith(("postern-smtpd", "postern-resolve")):
+            assert root == [], (name, root)
+        assert "/etc" not in os.readlink(f"/proc/{pid}/root")
+    roots = {os.readlink(f"/proc/{pid}/root") for _, pid in server.daemons()}
+    assert "/" not in roots
+    assert all(len(names) == 1 for names in uids.values()), uids
+
+
+def test_descriptors_are_only_the_listed_ones(server):
+    for name, pid in server.daemons():
+        kinds = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        for k in kinds:
+            assert k.startswith(("socket:", "anon_inode:", "pipe:", "/dev/null", "/memfd:")) or "/p0/" in k or k.endswith("/log"), (name, k)
+        if not name.startswith("postern-queue"):
+            assert not any("data.mdb" in k for k in kinds), name
