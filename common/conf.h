@@ -151,7 +151,8 @@ const struct conf_domain *conf_domain_find(const struct conf *, const char *doma
 /* Whether a final domain takes this local part (unquoted, any case); postmaster always. */
 int		 conf_domain_takes(const struct conf_domain *, const char *local);
 /* The next hop for a recipient's domain: its own deliver, a route, or MX (design.md 1.7).
- * An address literal's domain "[192.0.2.1]" goes to HOP_SMTP of that address by default. */
+ * An address literal's domain "[192.0.2.1]" goes to HOP_SMTP of that address by default; the host is
+ * then this thread's until its next call of conf_route().  Ports of HOP_MX are deliver.port. */
 void		 conf_route(const struct conf *, const char *domain, struct hop *);
 int		 conf_may_relay(const struct conf *, const struct net_addr *);
 /* "mx", "smtp:[host]:port", "smtp:host", "maildir:/path/%d/%u": the parser of hops.

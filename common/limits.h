@@ -50,7 +50,16 @@
 #define CONF_BLOB_MAX		(64u << 20)	/* a packed snapshot */
 #define CONF_FILE_MAX		(16u << 20)	/* the text of postern.conf */
 #define LISTENERS_MAX		64
+#define LISTENER_NAME_MAX	63
+#define LISTENER_CONNECTIONS_MAX 1000000	/* what a listener's limits may be set to */
+#define CONF_PATH_MAX		1000	/* directory and maildir: paths, which grow by a name of ours */
+#define CONF_RUNTIME_MAX	90	/* runtime: a socket's path in it has to fit in 107 octets */
+#define USER_PREFIX_MAX		16
+#define RELAY_FROM_MAX		4096
+#define FORWARDS_MAX		64	/* resolver: forward, and servers of all stubs together */
+#define TRUST_ANCHOR_MAX	65536	/* octets of the trust anchor file */
 #define RETRY_STEPS_MAX		64
+#define RETRY_STEP_MAX		(7u * 86400u)	/* seconds: the longest wait between two attempts */
 #define PEERS_MAX		64	/* channels of one daemon */
 
 /* Names: the resolver. */

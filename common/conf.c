@@ -1,0 +1,120 @@
+/*
+ * conf.c -- what daemons ask the snapshot: domains, recipients, routes, who may relay.  Core.
+ */
+#include "common/conf.h"
+
+#include <stdlib.h>
+
+#include "common/conf_number.h"
+#include "common/err.h"
+#include "common/limits.h"
+
+void
+conf_free(struct conf *c)
+{
+	if (c == NULL)
+		return;
+	arena_clear(&c->mem);
+	free(c);
+}
+
+const struct conf_domain *
+conf_domain_find(const struct conf *c, const char *domain)
+{
+	size_t	 lo = 0, hi = c->ndomains, mid;
+	int	 cmp;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = strcmp(domain, c->domains[mid].name);
+		if (cmp == 0)
+			return (&c->domains[mid]);
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return (NULL);
+}
+
+int
+conf_domain_takes(const struct conf_domain *d, const char *local)
+{
+	char	 key[LOCAL_PART_MAX + 1];
+	size_t	 lo = 0, hi = d->nrcpt, mid, n;
+	int	 cmp;
+
+	if (d->all || d->relay)
+		return (1);
+	for (n = 0; local[n] != '\0'; n++) {
+		if (n == LOCAL_PART_MAX)
+			return (0);
+		key[n] = (char)(local[n] >= 'A' && local[n] <= 'Z' ? local[n] + ('a' - 'A') : local[n]);
+	}
+	key[n] = '\0';
+	if (strcmp(key, "postmaster") == 0)
+		return (1);	/* RFC 5321 4.5.1 */
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = strcmp(key, d->rcpt[mid]);
+		if (cmp == 0)
+			return (1);
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return (0);
+}
+
+static const struct conf_route *
+route_find(const struct conf *c, const char *domain)
+{
+	size_t	 lo = 0, hi = c->nroutes, mid;
+	int	 cmp;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = conf_route_cmp(domain, c->routes[mid].name);
+		if (cmp == 0)
+			return (&c->routes[mid]);
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	if (c->nroutes != 0 && strcmp(c->routes[c->nroutes - 1].name, "*") == 0)
+		return (&c->routes[c->nroutes - 1]);
+	return (NULL);
+}
+
+void
+conf_route(const struct conf *c, const char *domain, struct hop *hop)
+{
+	static _Thread_local char	 host[NET_ADDR_STRLEN];
+	const struct conf_domain	*d = conf_domain_find(c, domain);
+	const struct conf_route		*r;
+	struct net_addr			 ip;
+
+	*hop = (struct hop){ .kind = HOP_MX, .host = "", .port = c->deliver.port, .path = "" };
+	if (d != NULL && !d->relay)
+		*hop = d->deliver;
+	else if ((r = route_find(c, domain)) != NULL)
+		*hop = r->via;
+	else if (addr_literal_parse(&ip, slice_str(domain)) == E_OK) {
+		hop->kind = HOP_SMTP;
+		hop->host = net_addr_str(&ip, host);
+	}
+	if (hop->kind == HOP_MX)
+		hop->port = c->deliver.port;
+}
+
+int
+conf_may_relay(const struct conf *c, const struct net_addr *client)
+{
+	for (size_t i = 0; i < c->nrelay_from; i++) {
+		if (net_prefix_has(&c->relay_from[i], client))
+			return (1);
+	}
+	return (0);
+}
