@@ -60,6 +60,7 @@
 #define TRUST_ANCHOR_MAX	65536	/* octets of the trust anchor file */
 #define RETRY_STEPS_MAX		64
 #define RETRY_STEP_MAX		(7u * 86400u)	/* seconds: the longest wait between two attempts */
+#define ROOM_ORPHAN_MS		5000	/* a daemon without its master finishes within this, then leaves (F2) */
 #define PEERS_MAX		64	/* channels of one daemon */
 
 /* Names: the resolver. */
@@ -71,5 +72,35 @@
 #define DNS_ADDRS_FAMILY_MAX	32	/* addresses of one family in an answer; the rest is left out */
 #define DNS_TTL_MAX		86400	/* seconds; more is cut to this */
 #define DNS_ABANDONED_MS	60000	/* a question nobody waits for any more is given up after this */
+
+/* Queue. */
+#define SCHED_WINDOW		10000	/* recipients in memory because they are due or being delivered */
+#define SCHED_DEST_SHARE	1250	/* of them for one destination */
+#define SCHED_DESTS_MAX		20000	/* destinations remembered */
+#define SCHED_DEST_IDLE_S	7200	/* ... so long after their last use */
+#define SCHED_UNIT		256	/* a connection, in the fixed point of a provider's window */
+#define SCHED_START		5	/* connections to a provider that is new */
+#define SCHED_DEAD_AFTER	3	/* failures in a row, then back-off */
+#define SCHED_BACKOFF_MIN_S	60
+#define SCHED_BACKOFF_MAX_S	3600
+#define RETRY_HINT_MAX_S	86400	/* a remote host's hint counts up to this */
+#define RECEIVED_MAX		2048	/* our own Received field */
+#define TXN_PEER_MAX		20000	/* open transactions of one smtpd */
+#define TXN_MEMORY_MAX		(256u << 10)	/* a larger body streams into the store */
+#define TXN_AHEAD_MAX		(1u << 20)	/* octets of one body on their way into the store at once */
+#define QUEUE_BODY_BUDGET	(96u << 20)	/* bodies in memory, all together */
+#define QUEUE_HOT_MAX		(48u << 20)	/* ... above this new mail is not kept in memory for its first attempt */
+#define FEED_BATCH		256	/* records looked at in one turn of the loop */
+#define FEED_CHANGES_MAX	2048	/* changes on their way into the store, above which the feed waits */
+#define CTL_CLIENTS_MAX		32
+#define CTL_BACKLOG_MAX		(256u << 10)	/* octets a reader of a list may be behind */
+#define CTL_SLICE		64	/* messages of a list in one turn of the loop */
+#define NOTICE_HEADER_MAX	16384	/* octets of the original's header in a notice */
+#define NOTICE_RATE_MAX		200	/* notices a second in all; more wait (R16) */
+#define NOTICE_ADDRESS_MAX	60	/* notices a minute to one address; more wait (R16) */
+#define CLOCK_STEP_S		30	/* the wall clock was set if it is off by more */
+#define CLOCK_DOWN_S		3600	/* a longer time without this process does not count as a message's life */
+#define CLOCK_STEPS		8	/* steps remembered */
+#define CLOCK_SAVE_S		300	/* how often the highest time seen is stored */
 
 #endif
