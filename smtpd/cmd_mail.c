@@ -44,7 +44,7 @@ param_size(struct smtp_session *s, struct slice v, uint64_t *size)
 		smtp_refuse(s, 501, "5.5.4", "SIZE needs a number of up to %d digits", SIZE_DIGITS_MAX);
 		return (0);
 	}
-	err = number_parse(size, v, limit != 0 ? limit : UINT64_MAX);
+	err = number_parse(size, v, limit != 0 ? limit : MESSAGE_SIZE_MAX);
 	if (err == E_SYNTAX) {
 		smtp_refuse(s, 501, "5.5.4", "SIZE needs a number");
 		return (0);

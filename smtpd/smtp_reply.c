@@ -11,6 +11,11 @@
 
 #define LINE_MAX_OCTETS	512	/* of a reply of ours, with CRLF: 4.5.3.1.5 */
 
+static size_t	vline(char *, unsigned, const char *, const char *, va_list)
+		    __attribute__((format(printf, 4, 0)));
+static size_t	line(char *, unsigned, const char *, const char *, ...)
+		    __attribute__((format(printf, 4, 5)));
+
 /* One line into dst[LINE_MAX_OCTETS], without CRLF; its length. */
 static size_t
 vline(char *dst, unsigned code, const char *enhanced, const char *fmt, va_list ap)

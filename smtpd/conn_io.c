@@ -1,0 +1,197 @@
+/*
+ * conn_io.c -- a connection's octets: one read and one write per exchange.  Shell.
+ *
+ * The core takes what it can from the process's one read buffer; what it leaves (a part of a line,
+ * or anything while it waits) is kept with the connection and put in front of the next read.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "smtpd/smtpd.h"
+
+void
+conn_drop_held(struct conn *c)
+{
+	c->d->held_total -= c->held_len;
+	free(c->held);
+	c->held = NULL;
+	c->held_len = 0;
+}
+
+static void
+lost(struct conn *c, const char *reason)
+{
+	c->broken = 1;
+	smtp_eof(&c->s, reason);
+}
+
+/* Send what the core wrote; what the socket does not take waits behind c->pend. */
+void
+conn_send(struct conn *c)
+{
+	struct buf	*out = &c->d->out;
+	struct slice	 o = buf_slice(out);
+	ssize_t		 n = 0;
+	char		*p;
+
+	if (o.n == 0)
+		return;
+	if (!c->broken && c->pend == NULL) {
+		n = write(c->fd, o.p, o.n);
+		if (n == -1) {
+			n = 0;
+			if (errno != EAGAIN && errno != EINTR)
+				lost(c, "write-error");
+		}
+	}
+	if (!c->broken && (size_t)n < o.n) {
+		o.p += n;
+		o.n -= (size_t)n;
+		if ((p = realloc(c->pend, c->pend_len + o.n)) == NULL)
+			lost(c, "no-memory");
+		else {
+			c->pend = p;
+			memcpy(p + c->pend_len, o.p, o.n);
+			c->pend_len += (uint32_t)o.n;
+		}
+	}
+	buf_drain(out, out->len);
+}
+
+void
+conn_write_rest(struct conn *c)
+{
+	ssize_t	n;
+
+	if (c->pend == NULL || c->broken)
+		return;
+	n = write(c->fd, c->pend + c->pend_off, c->pend_len - c->pend_off);
+	if (n == -1) {
+		if (errno != EAGAIN && errno != EINTR)
+			lost(c, "write-error");
+		return;
+	}
+	c->pend_off += (uint32_t)n;
+	if (c->pend_off < c->pend_len)
+		return;
+	free(c->pend);
+	c->pend = NULL;
+	c->pend_len = c->pend_off = 0;
+}
+
+/* Give octets to the core, send its replies between groups.  What it leaves is held. */
+static void
+feed(struct conn *c, char *p, size_t len)
+{
+	struct smtpd	*d = c->d;
+	size_t		 off = 0, used;
+	char		*h;
+
+	do {
+		used = smtp_input(&c->s, slice_make(p + off, len - off), smtpd_now(d));
+		txn_chunk_end(d);
+		txn_throttle(d);
+		conn_send(c);
+		off += used;
+	} while (used != 0 && off < len && c->pend == NULL && !smtp_blocked(&c->s));
+	if (smtp_closed(&c->s) || off == len)
+		return;
+	len -= off;
+	if (d->held_total + len > HELD_TOTAL_MAX || (h = malloc(len)) == NULL) {
+		smtp_refuse_close(&c->s, "no-memory", 421, "4.3.2", "%s no memory for what you sent ahead",
+		    d->env.conf->hostname);
+		conn_send(c);
+		return;
+	}
+	memcpy(h, p + off, len);
+	c->held = h;
+	c->held_len = (uint32_t)len;
+	d->held_total += len;
+}
+
+/* Move what is held in front of the read buffer; its length. */
+static size_t
+unhold(struct conn *c)
+{
+	size_t	n = c->held_len;
+
+	if (n != 0)
+		memcpy(c->d->rbuf, c->held, n);
+	conn_drop_held(c);
+	return (n);
+}
+
+void
+conn_feed_held(struct conn *c)
+{
+	size_t	n = unhold(c);
+
+	feed(c, c->d->rbuf, n);
+}
+
+/* After the end: the client may finish its sentence, within bounds. */
+static void
+linger(struct conn *c)
+{
+	struct smtpd	*d = c->d;
+	ssize_t		 n = read(c->fd, d->rbuf, READ_MAX);
+
+	if (n > 0 && (c->lingered += (uint32_t)n) < LINGER_OCTETS)
+		return;
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return;
+	conn_close(c);
+}
+
+void
+conn_read(struct conn *c)
+{
+	struct smtpd	*d = c->d;
+	ssize_t		 n;
+	size_t		 held;
+	int		 i;
+
+	if (smtp_closed(&c->s)) {
+		linger(c);
+		return;
+	}
+	for (i = 0; i < READS_PER_TURN; i++) {
+		if (smtp_closed(&c->s) || c->broken)
+			return;
+		if (c->pend != NULL || smtp_blocked(&c->s)) {
+			/* It talks while it has to wait: do not look again before it may. */
+			conn_poll(c, c->pend != NULL ? UV_WRITABLE : 0);
+			return;
+		}
+		held = unhold(c);
+		n = read(c->fd, d->rbuf + held, READ_MAX);
+		if (n <= 0) {
+			if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
+				feed(c, d->rbuf, held);
+				return;
+			}
+			lost(c, n == 0 ? "eof" : "reset");
+			return;
+		}
+		d->counter[COUNT_OCTETS] += (uint64_t)n;
+		feed(c, d->rbuf, held + (size_t)n);
+		if (n < READ_MAX)
+			return;
+	}
+}
+
+void
+conn_poll(struct conn *c, int events)
+{
+	if (c->events == events || c->closing)
+		return;
+	c->events = (uint8_t)events;
+	if (events == 0)
+		uv_poll_stop(&c->poll);
+	else
+		uv_poll_start(&c->poll, events, conn_on_poll);
+}

@@ -1,0 +1,163 @@
+/*
+ * smtpd.h -- the shell of smtpd: one process's listeners, connections and channels.
+ *
+ * Shell (libuv).  The core is session.h.  One struct smtpd per process; a listener lives until its
+ * last connection has gone; a connection owns its socket, what it holds back and
+ * what its client has not taken yet, and is freed in the last close callback.
+ */
+#ifndef SMTPD_SMTPD_H
+#define SMTPD_SMTPD_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/ipc.h"
+#include "common/room.h"
+#include "smtpd/counts.h"
+#include "smtpd/session.h"
+#include "smtpd/slots.h"
+#include "smtpd/wheel.h"
+
+#define READ_MAX		32768	/* octets of one read */
+#define READS_PER_TURN		4	/* of one connection, so that the others get their turn */
+#define ACCEPTS_PER_TURN	64	/* of one listener */
+#define HELD_TOTAL_MAX		(64u << 20)	/* octets of all clients that wait for their session; past it 421 */
+#define LINGER_MS		3000	/* after our last reply: time for the client to read it */
+#define LINGER_OCTETS		(256u << 10)	/* and what it may still send meanwhile (R4) */
+#define STOP_MARGIN_MS		500	/* before the stop is due: the rest is cut off */
+#define THROTTLE_HIGH		(IPC_QUEUE_MAX / 2)	/* octets waiting for queue before clients have to wait */
+#define PREFIX4			(96 + 24)	/* per-prefix limits: an IPv4 /24, an IPv6 /56 */
+#define PREFIX6			56
+#define DESCRIPTORS_EXTRA	64	/* beside the connections' */
+
+enum {				/* counters of PONG; see postern-smtpd(8) */
+	COUNT_OPEN,		/* connections now */
+	COUNT_CONNECTIONS,	/* accepted since start */
+	COUNT_REFUSED,		/* refused at a limit */
+	COUNT_MESSAGES,		/* accepted */
+	COUNT_REJECTS,		/* commands and messages refused */
+	COUNT_OCTETS,		/* read from clients */
+	COUNT_LATE,		/* answers that nobody waited for any more */
+	COUNTERS = 8
+};
+
+struct smtpd;
+
+struct listener {
+	uv_poll_t	 poll;
+	struct smtpd	*d;
+	struct listener	*next;
+	int		 fd;
+	uint32_t	 nconn;
+	uint32_t	 max, per_address, per_prefix;
+	uint8_t		 closing;	/* no more accepts; freed with its last connection */
+	uint8_t		 closed;	/* its handle too */
+	uint8_t		 paused;	/* no descriptors: accepts later */
+	char		 name[64];
+};
+
+struct conn {
+	struct smtp_session s;		/* first: the core's pointer is ours */
+	uv_poll_t	 poll;
+	struct wheel_node timer;
+	struct smtpd	*d;
+	struct listener	*l;
+	struct conn	*prev, *next;
+	char		*held;		/* octets read but not taken: a part of a line, or a blocked session's */
+	char		*pend;		/* octets the client has not taken yet */
+	uint64_t	 linger_until;	/* not 0: over, waiting for the client to leave */
+	uint32_t	 held_len;
+	uint32_t	 pend_len, pend_off;
+	uint32_t	 lingered;	/* octets thrown away meanwhile */
+	uint32_t	 txn_id;	/* on queue's channel, 0 none */
+	uint32_t	 name_id;	/* on resolver's channel, 0 none */
+	int		 fd;
+	uint8_t		 events;	/* UV_* that are polled for */
+	uint8_t		 counted;	/* in d->counts */
+	uint8_t		 broken;	/* the socket failed: nothing more can be said */
+	uint8_t		 ended;		/* its disconnect line is written */
+	uint8_t		 closing;	/* uv_close() was called */
+};
+
+struct smtpd {
+	struct room	*room;
+	struct smtp_env	 env;
+	struct buf	 out;
+	struct ipc	*queue, *resolver;
+	struct slots	 txns;		/* struct conn * */
+	struct slots	 names;		/* struct name_query * */
+	struct counts	 counts;
+	struct wheel	 wheel;
+	uv_timer_t	 tick;
+	uv_timer_t	 stop_timer;
+	struct listener	*listeners;
+	struct conn	*conns;
+	uint32_t	*aborts;	/* transactions to be aborted once the channel takes it */
+	uint32_t	 naborts, aborts_size;
+	struct wr	*chunk;		/* the TXN_CHUNK being filled; NULL between calls of the core */
+	size_t		 chunk_start;	/* of its octets within */
+	int		 chunk_err;	/* of the last one */
+	uint64_t	 next_session;
+	uint64_t	 counter[COUNTERS];
+	size_t		 held_total;
+	int		 reserve_fd;	/* given up to refuse a client when there are none left (F8) */
+	uint8_t		 stopping;
+	uint8_t		 left;
+	char		 rbuf[2 * READ_MAX + COMMAND_LINE_MAX];	/* every read of every connection */
+};
+
+static inline uint64_t
+smtpd_now(const struct smtpd *d)
+{
+	return (uv_now(&d->room->loop));
+}
+
+/* main.c and room.c */
+extern const struct sandbox	smtpd_sandbox;
+extern const struct room_ops	smtpd_room_ops;
+void	smtpd_init(struct smtpd *, struct room *);	/* before the sandbox */
+uint64_t smtpd_descriptors(const struct room *);	/* how many it needs */
+void	smtpd_leave_if_idle(struct smtpd *);		/* stopping, and nobody is left */
+
+/* listener.c */
+void	listener_open(struct smtpd *, const char *name, int fd);	/* takes fd */
+void	listener_end(struct smtpd *, const char *name);
+void	listener_end_all(struct smtpd *);
+void	listener_conf(struct smtpd *);		/* limits from the snapshot now in use */
+void	listener_resume(struct smtpd *);	/* a descriptor is free again */
+void	listener_unref(struct listener *);	/* a connection of it has gone */
+
+/* conn.c */
+void	conn_open(struct listener *, int fd, const struct net_addr *, uint16_t port);	/* takes fd */
+void	conn_advance(struct conn *);		/* after the core was told something: send, go on, end */
+void	conn_close(struct conn *);
+void	conn_timer_start(struct smtpd *);
+void	conn_on_poll(uv_poll_t *, int status, int events);
+
+/* conn_io.c */
+void	conn_read(struct conn *);
+void	conn_send(struct conn *);		/* what is in env.out */
+void	conn_write_rest(struct conn *);
+void	conn_poll(struct conn *, int events);
+void	conn_drop_held(struct conn *);
+void	conn_feed_held(struct conn *);
+
+/* txn.c */
+extern const struct smtp_ops	txn_smtp_ops;
+void	txn_chunk_end(struct smtpd *);
+void	txn_throttle(struct smtpd *);		/* after each read of a client */
+void	txn_forget(struct conn *);		/* the connection goes */
+void	txn_peer(struct smtpd *, const struct ipc_channel *, int fd);
+
+/* names.c */
+void	name_peer(struct smtpd *, const struct ipc_channel *, int fd);
+int	name_ask(struct conn *);		/* 1 if an answer will come */
+void	name_forget(struct conn *);
+
+/* conn_log.c */
+void	conn_log_open(const struct conn *);
+void	conn_log_end(const struct conn *);
+void	conn_log_reject(const struct conn *, struct slice reply);
+void	conn_log_refused(const struct listener *, const struct net_addr *, uint16_t port, const char *why);
+
+#endif

@@ -1,0 +1,367 @@
+/*
+ * txn.c -- transactions on the channel to queue, and the core's other calls.  Shell.
+ *
+ * BEGIN, RCPTs, the first octets and often COMMIT of a message leave in one datagram, since nothing is
+ * sent before the first octets of the body are here.  Body octets go from the read buffer straight into
+ * the frame that leaves.  The id of a transaction is free again when queue has ended it, or we have.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "smtpd/smtpd.h"
+
+#define CHUNK_HEAD	8	/* u32 txn, u32 length, as ipc_pack_txn_chunk() writes them */
+
+static struct conn *
+conn_of(struct smtp_session *s)
+{
+	return ((struct conn *)(void *)s);	/* its first member */
+}
+
+static void
+release(struct conn *c)
+{
+	slots_free(&c->d->txns, c->txn_id);
+	c->txn_id = 0;
+}
+
+/* ---- the core's calls ---- */
+
+static int
+send_begin(struct conn *c)
+{
+	const struct smtp_session	*s = &c->s;
+	static struct ipc_txn_begin	 m;	/* large; no two calls overlap */
+
+	m.txn = c->txn_id;
+	m.session = s->id;
+	m.client = s->client;
+	m.client_port = s->port;
+	m.esmtp = s->esmtp;
+	m.body8 = s->txn->body8;
+	m.size_hint = s->txn->size_hint;
+	memcpy(m.helo, s->helo, sizeof(m.helo));
+	memcpy(m.name, s->name, sizeof(m.name));
+	memcpy(m.sender, s->txn->sender, sizeof(m.sender));
+	snprintf(m.listener, sizeof(m.listener), "%s", s->listener);
+	return (ipc_send(c->d->queue, TXN_BEGIN, txn_begin, &m));
+}
+
+static int
+send_rcpts(struct conn *c)
+{
+	static struct ipc_txn_rcpt	 m;	/* orcpt stays empty */
+	struct slice			 all = buf_slice(&c->s.txn->rcpts);
+	size_t				 n;
+	int				 err;
+
+	m.txn = c->txn_id;
+	while (all.n != 0) {
+		n = strlen(all.p) + 1;
+		memcpy(m.address, all.p, n);	/* cmd_rcpt() bounds it by ADDRESS_MAX */
+		if ((err = ipc_send(c->d->queue, TXN_RCPT, txn_rcpt, &m)) != E_OK)
+			return (err);
+		all = slice_make(all.p + n, all.n - n);
+	}
+	return (E_OK);
+}
+
+/* An abort that the full channel does not take now goes when it can: else queue would keep the rest. */
+static void
+send_abort(struct smtpd *d, uint32_t id)
+{
+	struct ipc_txn_abort	 m = { id };
+	uint32_t		*v, size;
+
+	if (d->queue == NULL || ipc_send(d->queue, TXN_ABORT, txn_abort, &m) != E_LIMIT)
+		return;		/* sent; or the channel is over, and queue forgets by itself */
+	if (d->naborts == d->aborts_size) {
+		size = d->aborts_size != 0 ? d->aborts_size * 2 : 64;
+		if ((v = realloc(d->aborts, size * sizeof(*v))) == NULL) {
+			log_warn("no memory to abort a transaction: queue keeps it until its channel ends");
+			return;
+		}
+		d->aborts = v;
+		d->aborts_size = size;
+	}
+	d->aborts[d->naborts++] = id;
+}
+
+static int
+txn_begin(struct smtp_session *s)
+{
+	struct conn	*c = conn_of(s);
+	int		 err;
+
+	if (c->d->queue == NULL)
+		return (E_CLOSED);
+	if ((c->txn_id = slots_take(&c->d->txns, c)) == 0)
+		return (E_NOMEM);
+	if ((err = send_begin(c)) == E_OK && (err = send_rcpts(c)) != E_OK)
+		send_abort(c->d, c->txn_id);
+	if (err != E_OK)
+		release(c);
+	return (err);
+}
+
+void
+txn_chunk_end(struct smtpd *d)
+{
+	size_t	n, i;
+
+	if (d->chunk == NULL)
+		return;
+	n = d->chunk->len - d->chunk_start;
+	for (i = 0; i < 4; i++)		/* little-endian, as wr_u32() */
+		d->chunk->p[d->chunk_start - 4 + i] = (uint8_t)(n >> (8 * i));
+	d->chunk = NULL;
+	/* What does not get through is noticed by queue's count at COMMIT at the latest. */
+	if ((d->chunk_err = ipc_end(d->queue)) != E_OK)
+		log_warn("channel to queue: chunk: %s", err_name(d->chunk_err));
+}
+
+static int
+txn_body(struct smtp_session *s, struct slice run)
+{
+	struct conn	*c = conn_of(s);
+	struct smtpd	*d = c->d;
+	size_t		 n;
+
+	d->chunk_err = E_OK;
+	while (run.n != 0) {
+		if (d->chunk == NULL) {
+			if (d->queue == NULL || (d->chunk = ipc_begin(d->queue, IPC_TXN_CHUNK)) == NULL)
+				return (d->queue == NULL ? E_CLOSED : ipc_end(d->queue));
+			wr_u32(d->chunk, c->txn_id);
+			wr_u32(d->chunk, 0);	/* the length, known at the end */
+			d->chunk_start = d->chunk->len;
+		}
+		n = IPC_CHUNK_MAX - (d->chunk->len - d->chunk_start);
+		if (n > run.n)
+			n = run.n;
+		wr_raw(d->chunk, run.p, n);
+		run = slice_make(run.p + n, run.n - n);
+		if (d->chunk->len - d->chunk_start == IPC_CHUNK_MAX) {
+			txn_chunk_end(d);
+			if (d->chunk_err != E_OK)
+				return (d->chunk_err);
+		}
+	}
+	return (E_OK);
+}
+
+static int
+txn_commit(struct smtp_session *s)
+{
+	struct conn		*c = conn_of(s);
+	struct ipc_txn_commit	 m;
+
+	txn_chunk_end(c->d);
+	if (c->d->chunk_err != E_OK)
+		return (c->d->chunk_err);
+	m.txn = c->txn_id;
+	m.nrcpt = s->txn->nrcpt;
+	m.body_len = s->txn->body_len;
+	m.hops = (uint8_t)s->txn->trace.received;	/* at most HOPS_MAX */
+	return (ipc_send(c->d->queue, TXN_COMMIT, txn_commit, &m));
+}
+
+static void
+txn_abort(struct smtp_session *s)
+{
+	struct conn	*c = conn_of(s);
+
+	txn_chunk_end(c->d);
+	if (c->txn_id == 0)
+		return;
+	send_abort(c->d, c->txn_id);
+	release(c);
+}
+
+static void
+txn_reject(struct smtp_session *s, struct slice reply)
+{
+	struct conn	*c = conn_of(s);
+
+	c->d->counter[COUNT_REJECTS]++;
+	conn_log_reject(c, reply);
+}
+
+static int
+own_address(struct smtp_session *s, const struct net_addr *a)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+	struct net_addr		 own;
+	uint16_t		 port;
+
+	return (getsockname(conn_of(s)->fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    net_addr_from_sockaddr(&own, &port, (struct sockaddr *)&ss) == E_OK &&
+	    net_addr_cmp(&own, a) == 0);
+}
+
+const struct smtp_ops txn_smtp_ops = {
+	.txn_begin = txn_begin,
+	.txn_body = txn_body,
+	.txn_commit = txn_commit,
+	.txn_abort = txn_abort,
+	.reject = txn_reject,
+	.own_address = own_address,
+};
+
+/* The connection goes while queue works on its message: the answer will find nobody. */
+void
+txn_forget(struct conn *c)
+{
+	if (c->txn_id != 0)
+		release(c);
+}
+
+/* ---- queue's words ---- */
+
+static int
+on_result(struct smtpd *d, const struct ipc_txn_result *m)
+{
+	struct conn	*c = slots_get(&d->txns, m->txn);
+
+	if (c == NULL) {
+		d->counter[COUNT_LATE]++;
+		return (E_OK);
+	}
+	release(c);
+	if (m->status == TXN_DURABLE && c->s.state == ST_COMMIT)
+		d->counter[COUNT_MESSAGES]++;
+	smtp_result(&c->s, m->status, m->msgid, smtpd_now(d));
+	conn_advance(c);
+	return (E_OK);
+}
+
+static int
+on_credit(struct smtpd *d, const struct ipc_txn_credit *m)
+{
+	struct conn	*c = slots_get(&d->txns, m->txn);
+
+	if (c == NULL)
+		return (E_OK);		/* crossed with its end */
+	smtp_credit(&c->s, m->octets, smtpd_now(d));
+	conn_advance(c);
+	return (E_OK);
+}
+
+static int
+on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
+{
+	struct smtpd	*d = ch->arg;
+	union {
+		struct ipc_txn_result	result;
+		struct ipc_txn_credit	credit;
+		struct ipc_pressure	pressure;
+	} m;
+
+	switch (type) {
+	case IPC_TXN_RESULT:
+		return (ipc_unpack_txn_result(r, &m.result) == E_OK ? on_result(d, &m.result) : E_PROTO);
+	case IPC_TXN_CREDIT:
+		return (ipc_unpack_txn_credit(r, &m.credit) == E_OK ? on_credit(d, &m.credit) : E_PROTO);
+	case IPC_PRESSURE:
+		if (ipc_unpack_pressure(r, &m.pressure) != E_OK)
+			return (E_PROTO);
+		if (!d->env.queue_up || d->env.pressure != m.pressure.state)
+			log_info("queue pressure=%u", m.pressure.state);
+		d->env.pressure = m.pressure.state;
+		d->env.queue_up = 1;	/* its first word on a new channel */
+		return (E_OK);
+	default:
+		return (E_PROTO);
+	}
+}
+
+static void
+on_channel_done(struct ipc *ch)
+{
+	free(ch);
+}
+
+static void
+lose(struct smtpd *d)
+{
+	struct ipc	*ch = d->queue;
+	struct conn	*c;
+	uint32_t	 i = 0;
+
+	d->queue = NULL;
+	d->env.queue_up = 0;
+	d->env.throttled = 0;
+	d->naborts = 0;
+	ipc_close(ch, on_channel_done);
+	while ((c = slots_next(&d->txns, &i)) != NULL) {
+		release(c);
+		smtp_queue_lost(&c->s, smtpd_now(d));
+		conn_advance(c);
+	}
+}
+
+static void
+on_channel_closed(struct ipc *ch, int err)
+{
+	log_warn("queue has gone: %s", err_name(err));
+	lose(ch->arg);
+}
+
+static void
+on_drained(struct ipc *ch)
+{
+	struct smtpd	*d = ch->arg;
+	struct conn	*c;
+	uint32_t	 i = 0, n = d->naborts;
+
+	/* One that does not go now goes back to a place that was already read. */
+	d->naborts = 0;
+	for (; i < n; i++)
+		send_abort(d, d->aborts[i]);
+	if (!d->env.throttled)
+		return;
+	d->env.throttled = 0;
+	i = 0;
+	while ((c = slots_next(&d->txns, &i)) != NULL) {
+		smtp_credit(&c->s, 0, smtpd_now(d));
+		conn_advance(c);
+	}
+}
+
+static const struct ipc_ops queue_ops = {
+	.message = on_message,
+	.closed = on_channel_closed,
+	.drained = on_drained,
+};
+
+void
+txn_peer(struct smtpd *d, const struct ipc_channel *m, int fd)
+{
+	struct ipc	*ch;
+
+	if (d->queue != NULL)
+		lose(d);	/* a new channel: the old one's queue is gone */
+	if ((ch = calloc(1, sizeof(*ch))) == NULL)
+		log_fatal("no memory for a channel");
+	if (ipc_open(ch, &d->room->loop, fd, ROOM_SMTPD, ROOM_QUEUE, &queue_ops, d) != E_OK)
+		log_fatal("channel to queue: cannot be opened");
+	ch->instance = m->instance;
+	d->queue = ch;
+}
+
+/* Queue does not keep up: the kernel's buffer and ours are filling. */
+void
+txn_throttle(struct smtpd *d)
+{
+	if (d->queue == NULL || d->env.throttled || ipc_backlog(d->queue) < THROTTLE_HIGH)
+		return;
+	ipc_flush(d->queue);
+	/* If the socket took it all there is nothing to wait for; else on_drained() comes. */
+	if (ipc_backlog(d->queue) >= THROTTLE_HIGH)
+		d->env.throttled = 1;
+}
