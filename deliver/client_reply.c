@@ -1,0 +1,422 @@
+/*
+ * client_reply.c -- what each reply means at each stage: one table, one function per row.  Core.
+ * RFC 5321 3.1 to 3.3, 4.1.1, 4.2, 4.3.2, 4.5.3.1.10; RFC 2920 3.1; RFC 9422; RFC 7504.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/units.h"
+#include "deliver/client_int.h"
+#include "deliver/deliver_limits.h"
+
+static void	greeted(struct client *);
+static void	host_refuses(struct client *);
+static void	try_helo(struct client *);
+static void	hello_done(struct client *);
+static void	rset_done(struct client *);
+static void	mail_taken(struct client *);
+static void	mail_refused(struct client *);
+static void	rcpt_taken(struct client *);
+static void	rcpt_refused(struct client *);
+static void	data_wanted(struct client *);
+static void	data_refused(struct client *);
+static void	body_refused(struct client *);
+static void	delivered(struct client *);
+static void	dot_refused(struct client *);
+static void	nulldot_done(struct client *);
+static void	closing(struct client *);
+static void	unexpected(struct client *);
+
+/* The first row that fits: an exact code, a class (2, 4, 5), or 0 for any. */
+static const struct rule {
+	enum client_state state;
+	uint16_t	  code;
+	void		(*act)(struct client *);
+} rules[] = {
+	{ CS_GREETING,	220,	greeted },
+	{ CS_GREETING,	4,	host_refuses },
+	{ CS_GREETING,	5,	host_refuses },		/* 3.1: 554; RFC 7504: 521 */
+	{ CS_EHLO,	250,	hello_done },
+	{ CS_EHLO,	4,	host_refuses },
+	{ CS_EHLO,	521,	host_refuses },
+	{ CS_EHLO,	554,	host_refuses },
+	{ CS_EHLO,	5,	try_helo },		/* 3.2, 4.1.4: 500, 501, 502, 504, 550 */
+	{ CS_HELO,	250,	hello_done },
+	{ CS_HELO,	4,	host_refuses },
+	{ CS_HELO,	5,	host_refuses },
+	{ CS_READY,	0,	closing },		/* nobody asked: 421, or nonsense */
+	{ CS_RSET,	2,	rset_done },
+	{ CS_MAIL,	421,	host_refuses },
+	{ CS_MAIL,	2,	mail_taken },
+	{ CS_MAIL,	4,	mail_refused },
+	{ CS_MAIL,	5,	mail_refused },
+	{ CS_RCPT,	421,	host_refuses },
+	{ CS_RCPT,	2,	rcpt_taken },		/* 250, 251; 252 is no refusal either */
+	{ CS_RCPT,	4,	rcpt_refused },
+	{ CS_RCPT,	5,	rcpt_refused },
+	{ CS_DATA,	421,	host_refuses },
+	{ CS_DATA,	354,	data_wanted },
+	{ CS_DATA,	4,	data_refused },
+	{ CS_DATA,	5,	data_refused },
+	{ CS_BODY,	421,	host_refuses },
+	{ CS_BODY,	4,	body_refused },
+	{ CS_BODY,	5,	body_refused },
+	{ CS_DOT,	2,	delivered },
+	{ CS_DOT,	4,	dot_refused },
+	{ CS_DOT,	5,	dot_refused },
+	{ CS_NULLDOT,	421,	host_refuses },
+	{ CS_NULLDOT,	0,	nulldot_done },		/* RFC 2920 3.1: nobody was to get it */
+	{ CS_QUIT,	0,	closing },
+};
+
+/* "250 2.1.0 text" as the host said it, for the record. */
+static void
+record(struct client *c)
+{
+	const struct reply *r = &c->in.r;
+	char text[REPLY_TEXT_MAX + ENHANCED_STRLEN + 2], e[ENHANCED_STRLEN];
+
+	if (c->dialogue == NULL)
+		return;
+	if (r->enhanced.cls == 0) {
+		dialogue_add(c->dialogue, c->now_ms, '<', r->code, slice_make(r->text, r->text_len));
+		return;
+	}
+	snprintf(text, sizeof(text), "%s %s", enhanced_str(&r->enhanced, e), r->text);
+	dialogue_add(c->dialogue, c->now_ms, '<', r->code, slice_str(text));
+}
+
+void
+client_reply(struct client *c)
+{
+	const struct rule *rule;
+	uint16_t code = c->in.r.code;
+
+	record(c);
+	c->ehlo_line = 0;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		rule = &rules[i];
+		if (rule->state == c->state &&
+		    (rule->code == 0 || rule->code == code || rule->code == code / 100)) {
+			rule->act(c);
+			return;
+		}
+	}
+	unexpected(c);
+}
+
+/* ---- turning a reply into an outcome ---- */
+
+/* Put the host's own words into r.  RFC 3463 gives no code for "it said none": x.0.0. */
+static void
+take_reply(struct client *c, struct client_result *r)
+{
+	const struct reply *p = &c->in.r;
+
+	r->code = p->code;
+	r->enhanced = p->enhanced;
+	if (r->enhanced.cls == 0)
+		r->enhanced = (struct enhanced){ (uint8_t)(p->code / 100), 0, 0 };
+	memcpy(r->text, p->text, p->text_len + 1);
+	if (r->outcome == OUT_TEMPFAIL)
+		r->retry_hint = reply_retry_hint(slice_make(p->text, p->text_len));
+}
+
+static enum outcome
+reply_outcome(const struct client *c)
+{
+	unsigned cls = c->in.r.code / 100;
+
+	return (cls == 2 ? OUT_DELIVERED : cls == 5 ? OUT_PERMFAIL : OUT_TEMPFAIL);
+}
+
+static void
+sweep_reply(struct client *c, enum sweep which)
+{
+	client_sweep(c, which, reply_outcome(c), "", "");
+	take_reply(c, &c->r);
+}
+
+void
+client_fail(struct client *c, enum outcome out, const char *enhanced, const char *text)
+{
+	struct client_result *f = &c->fail;
+
+	if (c->state == CS_OVER)
+		return;
+	memset(f, 0, offsetof(struct client_result, text));
+	f->outcome = out;
+	f->stage = client_stage(c->state);
+	enhanced_parse(&f->enhanced, slice_str(enhanced));
+	snprintf(f->text, sizeof(f->text), "%s", text);
+	/* The peer had closed an idle connection before it could know of this message. */
+	c->fail_stale = c->ntxn > 1 && !c->heard && (c->state == CS_MAIL || c->state == CS_RSET);
+	client_set_state(c, CS_OVER);
+	c->pending |= 1u << CLIENT_OVER;
+}
+
+/* ---- the connection ---- */
+
+static void
+greeted(struct client *c)
+{
+	client_set_state(c, CS_EHLO);
+	client_say(c, "EHLO %s", c->hostname);
+}
+
+/* 421 anywhere, and refusals before MAIL: not this host, not now. */
+static void
+host_refuses(struct client *c)
+{
+	client_fail(c, reply_outcome(c), "", "");
+	take_reply(c, &c->fail);
+}
+
+static void
+try_helo(struct client *c)
+{
+	c->offers = 0;
+	c->size_max = 0;
+	c->rcpt_max = c->mail_max = 0;
+	client_set_state(c, CS_HELO);
+	client_say(c, "HELO %s", c->hostname);
+}
+
+static void
+hello_done(struct client *c)
+{
+	if (c->state == CS_HELO)
+		c->offers = 0;
+	client_set_state(c, CS_READY);
+	c->pending |= 1u << CLIENT_READY;
+}
+
+static void
+closing(struct client *c)
+{
+	client_fail(c, OUT_TEMPFAIL, "4.4.2", "the host closed the connection");
+}
+
+static void
+unexpected(struct client *c)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "unexpected code %u as %s", c->in.r.code, client_state_name(c->state));
+	/* The data was ended, and what became of it was not said. */
+	if (c->state == CS_DOT) {
+		client_sweep(c, SWEEP_ACCEPTED, OUT_UNSURE, "4.5.0", text);
+		c->r.code = c->in.r.code;
+	}
+	client_fail(c, OUT_TEMPFAIL, "4.5.0", text);
+	c->fail.code = c->in.r.code;
+}
+
+/* ---- the transaction ---- */
+
+void
+client_txn_done(struct client *c)
+{
+	client_set_state(c, CS_READY);
+	c->pending |= 1u << CLIENT_DONE;
+}
+
+static void
+rset_done(struct client *c)
+{
+	client_set_state(c, CS_MAIL);
+	if (!c->pipelined)
+		client_say_mail(c);
+}
+
+static void
+mail_taken(struct client *c)
+{
+	c->heard = 1;
+	c->mail_open = 1;
+	client_set_state(c, CS_RCPT);
+	if (!c->pipelined)
+		client_say_next(c);
+}
+
+static void
+mail_refused(struct client *c)
+{
+	c->heard = 1;
+	sweep_reply(c, SWEEP_ALL);
+	if (c->pipelined)
+		client_set_state(c, CS_RCPT);	/* the answers to the rest of the group */
+	else
+		client_txn_done(c);
+}
+
+static void
+rcpt_answered(struct client *c)
+{
+	c->next = client_rcpt_next(c, c->next + 1);
+	if (c->next < c->mail->nrcpt)
+		client_set_state(c, CS_RCPT);
+	else if (c->pipelined || c->naccepted != 0)
+		client_set_state(c, CS_DATA);
+	else {
+		c->need_rset = c->mail_open;
+		client_txn_done(c);
+		return;
+	}
+	if (!c->pipelined)
+		client_say_next(c);
+}
+
+static void
+rcpt_taken(struct client *c)
+{
+	struct client_rcpt *r = &c->mail->rcpt[c->next];
+
+	if (!r->done) {		/* else MAIL was refused, and this host is confused */
+		r->accepted = 1;
+		c->naccepted++;
+	}
+	rcpt_answered(c);
+}
+
+/* 552 stands for 452 in old servers, unless the enhanced code says mailbox, system or policy. */
+static int
+is_too_many(const struct reply *r)
+{
+	if (r->enhanced.cls != 0)
+		return ((r->code == 452 || r->code == 552) && r->enhanced.subject == 5 && r->enhanced.detail == 3);
+	return (r->code == 452 || r->code == 552);
+}
+
+static void
+rcpt_refused(struct client *c)
+{
+	if (!c->mail->rcpt[c->next].done) {
+		sweep_reply(c, SWEEP_ONE);
+		if (is_too_many(&c->in.r)) {
+			c->r.outcome = OUT_TEMPFAIL;
+			c->r.enhanced = (struct enhanced){ 4, 5, 3 };
+			c->r.retry_hint = c->naccepted != 0 ? RETRY_AT_ONCE : reply_retry_hint(
+			    slice_make(c->in.r.text, c->in.r.text_len));
+		}
+	}
+	rcpt_answered(c);
+}
+
+static void
+data_wanted(struct client *c)
+{
+	if (c->naccepted == 0) {
+		client_set_state(c, CS_NULLDOT);
+		client_say(c, ".");
+		return;
+	}
+	client_set_state(c, CS_BODY);
+	c->body_start_ms = c->now_ms;
+	c->pending |= 1u << CLIENT_BODY;
+}
+
+static void
+data_refused(struct client *c)
+{
+	if (c->naccepted != 0)
+		sweep_reply(c, SWEEP_ACCEPTED);
+	c->need_rset = c->mail_open;
+	client_txn_done(c);
+}
+
+/* It will not have the rest.  Without the rest the data cannot be ended, so the connection goes too. */
+static void
+body_refused(struct client *c)
+{
+	sweep_reply(c, SWEEP_ACCEPTED);
+	client_fail(c, OUT_TEMPFAIL, "4.4.2", "the host refused the body");
+}
+
+static void
+delivered(struct client *c)
+{
+	sweep_reply(c, SWEEP_ACCEPTED);
+	client_txn_done(c);
+}
+
+static void
+dot_refused(struct client *c)
+{
+	sweep_reply(c, SWEEP_ACCEPTED);
+	if (c->in.r.code == 421)
+		client_fail(c, OUT_TEMPFAIL, "4.4.2", "the host closed the connection");
+	else
+		client_txn_done(c);
+}
+
+static void
+nulldot_done(struct client *c)
+{
+	client_txn_done(c);
+}
+
+/* ---- EHLO ---- */
+
+/* LIMITS: "NAME=value" pairs; what is unknown or unreadable is passed over (RFC 9422). */
+static void
+ehlo_limits(struct client *c, struct slice args)
+{
+	struct slice word;
+	uint64_t v;
+
+	while (args.n != 0) {
+		word = args;
+		word.n = 0;
+		while (word.n < args.n && args.p[word.n] != ' ')
+			word.n++;
+		args = slice_make(args.p + word.n + (word.n < args.n), args.n - word.n - (word.n < args.n));
+		if (word.n > 8 && slice_caseeq(slice_make(word.p, 8), SLICE_LIT("RCPTMAX=")) &&
+		    number_parse(&v, slice_make(word.p + 8, word.n - 8), 999999) == E_OK && v != 0)
+			c->rcpt_max = (uint32_t)v;
+		if (word.n > 8 && slice_caseeq(slice_make(word.p, 8), SLICE_LIT("MAILMAX=")) &&
+		    number_parse(&v, slice_make(word.p + 8, word.n - 8), 999999) == E_OK && v != 0)
+			c->mail_max = (uint32_t)v;
+	}
+}
+
+void
+client_ehlo_line(void *arg, struct slice line)
+{
+	struct client *c = arg;
+	struct slice word, args;
+	uint64_t v;
+
+	if (c->state != CS_EHLO)
+		return;
+	if (c->ehlo_line++ == 0) {		/* the host's name */
+		c->offers = 0;
+		c->size_max = 0;
+		c->rcpt_max = c->mail_max = 0;
+		return;
+	}
+	if (line.n < 4)
+		return;
+	word = slice_make(line.p + 4, line.n - 4);
+	args = slice_make(word.p + word.n, 0);
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] == ' ') {
+			args = slice_make(word.p + i + 1, word.n - i - 1);
+			word.n = i;
+			break;
+		}
+	}
+	if (slice_caseeq(word, SLICE_LIT("PIPELINING")))
+		c->offers |= OFFER_PIPELINING;
+	else if (slice_caseeq(word, SLICE_LIT("8BITMIME")))
+		c->offers |= OFFER_8BITMIME;
+	else if (slice_caseeq(word, SLICE_LIT("ENHANCEDSTATUSCODES")))
+		c->offers |= OFFER_ENHANCED;
+	else if (slice_caseeq(word, SLICE_LIT("SIZE"))) {
+		c->offers |= OFFER_SIZE;
+		if (number_parse(&v, args, UINT64_MAX) == E_OK)
+			c->size_max = v;
+	} else if (slice_caseeq(word, SLICE_LIT("LIMITS")))
+		ehlo_limits(c, args);
+}

@@ -1,0 +1,34 @@
+/*
+ * deliver_limits.h -- limits and waits that concern this daemon alone (threat-model.md R3, R11).
+ *
+ * Milliseconds where the name ends in _MS, octets or counts otherwise.  Core.
+ */
+#ifndef DELIVER_DELIVER_LIMITS_H
+#define DELIVER_DELIVER_LIMITS_H
+
+#define TICK_MS			100	/* how often deadlines are looked at */
+#define DIAL_DELAY_MS		250	/* RFC 8305 5: connection attempt delay */
+#define DIALS_MAX		4	/* attempts at once for one job */
+#define FAMILY_MEMORY		1024	/* hosts whose better address family is remembered */
+#define FAMILY_MEMORY_MS	600000
+#define HOSTS_MEMORY		(256u << 10)	/* names and addresses of one destination */
+#define HOSTS_TTL_MIN_MS	5000	/* a destination's hosts are kept so long at least ... */
+#define HOSTS_TTL_MAX_MS	300000	/* ... and at most */
+#define CONN_AGE_MAX_MS		300000	/* an older connection takes no further message */
+#define CLOSING_MAX		200	/* connections that wait for the answer to QUIT */
+#define JOBS_MAX		8192	/* jobs held, acknowledged or not */
+#define JOB_MEMORY		(128u << 10)	/* recipients and results of one job */
+#define COMMANDS_MAX		(64u << 10)	/* a group of MAIL, 100 RCPT, DATA at their longest */
+#define READ_MAX		16384	/* octets of replies read at once */
+#define SEGMENTS_MAX		64	/* pieces of one gathered write */
+#define BODY_RATE_MIN		100	/* octets a second that a next hop must take, over the whole body */
+#define CREDIT_STEP		(32u << 10)	/* credit is granted in steps of at least this */
+#define RETRY_AT_ONCE		1	/* seconds; "too many recipients": the rest may come at once */
+#define DNS_GRACE_MS		2000	/* beyond the question's own time-out */
+#define LOCAL_ADDRS_MAX		256	/* addresses of this machine that are compared */
+#define WORKS_MAX		64	/* mailbox jobs given to threads at once */
+#define TMP_AGE_MAX_S		(36 * 3600)	/* maildir(5): older files in tmp/ are nobody's */
+#define TMP_CLEAN_S		3600	/* a maildir's tmp/ is looked through this often at most */
+#define FILE_NAME_MAX		255
+
+#endif
