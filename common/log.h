@@ -20,7 +20,7 @@ void	 log_open(const char *program);		/* first call of main(); lines go to stder
 void	 log_use(enum log_kind, int fd);	/* takes fd */
 void	 log_set_debug(int on);
 void	 log_flush(void);			/* once per turn of the loop, and before exit */
-int	 log_need_fd(void);			/* true once after the socket died */
+int	 log_need_fd(void);			/* true after the socket died, once a second until log_use() */
 uint64_t log_dropped(void);			/* since start */
 
 void	 log_at(enum log_level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

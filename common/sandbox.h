@@ -12,6 +12,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * A sanitizer needs calls and memory of its own: such builds leave seccomp and RLIMIT_DATA out,
+ * and keep stderr for its report.
+ */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANDBOX_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANDBOX_SANITIZER 1
+#endif
+#endif
+#ifndef SANDBOX_SANITIZER
+#define SANDBOX_SANITIZER 0
+#endif
+
 enum {					/* groups of system calls beyond the base set */
 	SB_ACCEPT = 1 << 0,		/* accept4, getpeername, getsockname, shutdown; setsockopt and getsockopt */
 	SB_CONNECT = 1 << 1,		/* socket(INET/INET6, STREAM), connect, bind to port 0 + what SB_ACCEPT has but accept4 */
