@@ -1,0 +1,553 @@
+/*
+ * transcript_test.c -- runs every .smtp file beside it against the session core.
+ *
+ * A transcript is a list of lines, in order:
+ *   conf: KEY VALUE	before the first C, T, Q, N or S: a setting, see conf_line()
+ *   C: text		the client sends text and CR LF.  "C-" leaves CR LF out.  "C*9:" sends it nine times.
+ *   S: text		the next reply line is exactly text; "..." at its end leaves the rest open.  "S*9:" as above.
+ *   T: 300000		so many milliseconds go by, and the timer looks
+ *   Q: word		queue: durable ID, full, busy, io, mismatch, lost, up, pressure WORD, credit N, throttle on|off
+ *   N: name		resolver's answer; empty is unknown
+ *   A: text		the next call made to queue: "begin FROM TO TO...", "commit NRCPT LEN HOPS", "abort"
+ *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came depends on the cuts
+ *   B: text		the body handed on in the last transaction, whole, is text
+ *   X: reason		the session is over, for that reason, and all replies were looked at
+ *   W: blocked|reading	what the session waits for
+ *   P:			stop the server, softly;  "P: force" at once
+ * Escapes in text: \r \n \t \0 \\ \xNN, and \*9{abc}: nine times abc.
+ *
+ * Each runs three times: octets as written, all the client's consecutive lines in one piece, and
+ * one octet at a time.  The replies must be the same (RFC 2920, and session.h's promise).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/siphash.h"
+#include "smtpd/session.h"
+
+#define LINE_MAX_TEXT	(4u << 20)
+
+enum mode { AS_WRITTEN, JOINED, OCTETS, MODES };
+
+struct run {
+	const char	*file;
+	unsigned	 line;
+	enum mode	 mode;
+	struct conf	 conf;
+	struct smtp_env	 env;
+	struct smtp_session s;
+	struct buf	 out;		/* the core's, drained after each call */
+	struct buf	 said;		/* replies not yet looked at */
+	struct buf	 calls;		/* calls to queue not yet looked at, lines */
+	struct buf	 body;
+	struct buf	 in;		/* what the session did not take */
+	struct buf	 wait;		/* JOINED: client's octets not yet offered */
+	uint64_t	 now;
+	int		 opened;
+	int		 fail_begin;
+	char		*text;		/* the present line, unescaped */
+	size_t		 text_len;
+};
+
+static const char *lc_all[] = { "alice", "bob", "odd%name" };
+
+static void
+bad(struct run *r, const char *what, struct slice want, struct slice got)
+{
+	static const char *const modes[MODES] = { "as written", "joined", "octets" };
+
+	fail_msg("%s:%u (%s): %s\n  wanted \"%.*s\"\n  got    \"%.*s\"", r->file, r->line, modes[r->mode],
+	    what, (int)(want.n > 600 ? 600 : want.n), want.p, (int)(got.n > 600 ? 600 : got.n), got.p);
+}
+
+/* ---- the shell's part ---- */
+
+static int
+op_begin(struct smtp_session *s)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+	struct slice	 a = buf_slice(&s->txn->rcpts);
+
+	if (r->fail_begin)
+		return (E_LIMIT);
+	assert_false(s->txn->begun);
+	buf_drain(&r->body, r->body.len);
+	assert_int_equal(buf_addf(&r->calls, "begin <%s>", s->txn->sender), E_OK);
+	for (; a.n != 0; a = slice_make(a.p + strlen(a.p) + 1, a.n - strlen(a.p) - 1))
+		if (s->txn->nrcpt <= 8)
+			assert_int_equal(buf_addf(&r->calls, " <%s>", a.p), E_OK);
+	if (s->txn->nrcpt > 8)
+		assert_int_equal(buf_addf(&r->calls, " %u", s->txn->nrcpt), E_OK);
+	return (buf_adds(&r->calls, "\n"));
+}
+
+static int
+op_body(struct smtp_session *s, struct slice run)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	assert_true(run.n != 0 && run.n <= s->txn->window);
+	return (buf_add(&r->body, run.p, run.n));
+}
+
+static int
+op_commit(struct smtp_session *s)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	assert_int_equal(r->body.len, s->txn->body_len);
+	return (buf_addf(&r->calls, "commit %u %llu %u\n", s->txn->nrcpt,
+	    (unsigned long long)s->txn->body_len, s->txn->trace.received));
+}
+
+static void
+op_abort(struct smtp_session *s)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	assert_int_equal(buf_adds(&r->calls, "abort\n"), E_OK);
+}
+
+static void
+op_reject(struct smtp_session *s, struct slice reply)
+{
+	assert_non_null(s->verb);
+	assert_true(reply.n > 3);
+}
+
+static int
+op_own(struct smtp_session *s, const struct net_addr *a)
+{
+	char	ip[NET_ADDR_STRLEN];
+
+	return (strcmp(net_addr_str(a, ip), "192.0.2.1") == 0);
+}
+
+static const struct smtp_ops ops = { op_begin, op_body, op_commit, op_abort, op_reject, op_own };
+
+static void
+collect(struct run *r)
+{
+	assert_int_equal(buf_add(&r->said, buf_slice(&r->out).p, r->out.len), E_OK);
+	buf_drain(&r->out, r->out.len);
+}
+
+static void
+pump(struct run *r)
+{
+	size_t	used;
+
+	collect(r);
+	while (r->in.len != 0 && !smtp_blocked(&r->s)) {
+		used = smtp_input(&r->s, buf_slice(&r->in), r->now);
+		collect(r);
+		if (used == 0)
+			break;
+		buf_drain(&r->in, used);
+	}
+}
+
+static void
+offer(struct run *r, struct slice in)
+{
+	size_t	i;
+
+	if (r->mode != OCTETS) {
+		assert_int_equal(buf_add(&r->in, in.p, in.n), E_OK);
+		pump(r);
+		return;
+	}
+	for (i = 0; i < in.n; i++) {
+		assert_int_equal(buf_add(&r->in, in.p + i, 1), E_OK);
+		pump(r);
+	}
+}
+
+static void
+flush_wait(struct run *r)
+{
+	char	*copy;
+	size_t	 n = r->wait.len;
+
+	if (n == 0)
+		return;
+	assert_non_null(copy = malloc(n));
+	memcpy(copy, buf_slice(&r->wait).p, n);
+	buf_drain(&r->wait, n);
+	offer(r, slice_make(copy, n));
+	free(copy);
+}
+
+/* ---- lines ---- */
+
+static unsigned
+hex(char c)
+{
+	return ((unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10));
+}
+
+/* Unescape src into r->text. */
+static void
+unescape(struct run *r, const char *p)
+{
+	char		*o = r->text, *start;
+	unsigned long	 n;
+	char		*end;
+
+	while (*p != '\0' && *p != '\n') {
+		if (*p != '\\') {
+			*o++ = *p++;
+			continue;
+		}
+		switch (*++p) {
+		case 'r': *o++ = '\r'; p++; break;
+		case 'n': *o++ = '\n'; p++; break;
+		case 't': *o++ = '\t'; p++; break;
+		case '0': *o++ = '\0'; p++; break;
+		case '\\': *o++ = '\\'; p++; break;
+		case 'x':
+			*o++ = (char)(hex(p[1]) << 4 | hex(p[2]));
+			p += 3;
+			break;
+		case '*': {
+			size_t	len = 0;
+			char	piece[256];
+
+			n = strtoul(p + 1, &end, 10);
+			assert_int_equal(*end, '{');
+			for (p = end + 1; *p != '}' && *p != '\0'; p++) {
+				if (p[0] == '\\' && (p[1] == 'r' || p[1] == 'n')) {
+					piece[len++] = p[1] == 'r' ? '\r' : '\n';
+					p++;
+				} else
+					piece[len++] = *p;
+			}
+			p++;
+			assert_true(n * len < LINE_MAX_TEXT);
+			for (start = o; n != 0; n--, o += len)
+				memcpy(o, piece, len);
+			(void)start;
+			break;
+		}
+		default:
+			fail_msg("%s:%u: unknown escape", r->file, r->line);
+		}
+	}
+	r->text_len = (size_t)(o - r->text);
+}
+
+static void
+conf_line(struct run *r, const char *p)
+{
+	char		key[32];
+	unsigned long	v = 0;
+
+	assert_true(sscanf(p, "%31s %lu", key, &v) >= 1);
+	if (strcmp(key, "size-limit") == 0)
+		r->conf.message_size_limit = v;
+	else if (strcmp(key, "rcpt-max") == 0)
+		r->conf.smtpd.rcpt_max = (uint32_t)v;
+	else if (strcmp(key, "errors-max") == 0)
+		r->conf.smtpd.errors_max = (uint32_t)v;
+	else if (strcmp(key, "commands-max") == 0)
+		r->conf.smtpd.commands_max = (uint32_t)v;
+	else if (strcmp(key, "min-rate") == 0)
+		r->conf.smtpd.min_rate = (uint32_t)v;
+	else if (strcmp(key, "relay-client") == 0)
+		r->s.may_relay = 1;
+	else if (strcmp(key, "name-pending") == 0)
+		r->s.name_pending = 1;
+	else if (strcmp(key, "mails") == 0)
+		r->s.mails = (uint32_t)v;
+	else if (strcmp(key, "fail-begin") == 0)
+		r->fail_begin = 1;
+	else if (strcmp(key, "hostname-not-final") == 0)
+		r->conf.hostname = "relay.example.net";
+	else
+		fail_msg("%s:%u: unknown setting %s", r->file, r->line, key);
+}
+
+static void
+expect_line(struct run *r, struct buf *from, const char *end, const char *what)
+{
+	struct slice	 got = buf_slice(from);
+	const char	*e = got.n != 0 ? memmem(got.p, got.n, end, strlen(end)) : NULL;
+	size_t		 n = r->text_len;
+
+	if (e == NULL)
+		bad(r, what, slice_make(r->text, n), got);
+	got.n = (size_t)(e - got.p);
+	if (n >= 3 && memcmp(r->text + n - 3, "...", 3) == 0) {
+		if (got.n < n - 3 || memcmp(got.p, r->text, n - 3) != 0)
+			bad(r, what, slice_make(r->text, n), got);
+	} else if (got.n != n || memcmp(got.p, r->text, n) != 0)
+		bad(r, what, slice_make(r->text, n), got);
+	buf_drain(from, got.n + strlen(end));
+}
+
+/* "begin ..." and "abort", or neither. */
+static void
+expect_aborted(struct run *r)
+{
+	const char	*lf;
+
+	if (r->calls.len == 0)
+		return;
+	lf = memchr(buf_slice(&r->calls).p, '\n', r->calls.len);
+	if (lf == NULL || strncmp(buf_slice(&r->calls).p, "begin ", 6) != 0)
+		bad(r, "call to queue", SLICE_LIT("begin, abort"), buf_slice(&r->calls));
+	buf_drain(&r->calls, (size_t)(lf + 1 - buf_slice(&r->calls).p));
+	r->text_len = (size_t)snprintf(r->text, LINE_MAX_TEXT, "abort");
+	expect_line(r, &r->calls, "\n", "call to queue");
+}
+
+static void
+queue_line(struct run *r)
+{
+	static const char *const	pressures[PRESSURES] = { "none", "full", "busy", "io" };
+	static const struct { const char *word; enum txn_status st; } results[] = {
+		{ "full", TXN_FULL }, { "busy", TXN_BUSY }, { "io", TXN_IO }, { "mismatch", TXN_MISMATCH },
+	};
+	char		word[16] = "", arg[16] = "";
+	size_t		i;
+
+	r->text[r->text_len] = '\0';
+	assert_true(sscanf(r->text, "%15s %15s", word, arg) >= 1);
+	if (strcmp(word, "durable") == 0)
+		smtp_result(&r->s, TXN_DURABLE, strtoull(arg, NULL, 10), r->now);
+	else if (strcmp(word, "credit") == 0)
+		smtp_credit(&r->s, (uint32_t)strtoul(arg, NULL, 10), r->now);
+	else if (strcmp(word, "lost") == 0) {
+		r->env.queue_up = 0;
+		smtp_queue_lost(&r->s, r->now);
+	} else if (strcmp(word, "up") == 0)
+		r->env.queue_up = 1;
+	else if (strcmp(word, "throttle") == 0) {
+		r->env.throttled = strcmp(arg, "on") == 0;
+		if (!r->env.throttled)
+			smtp_credit(&r->s, 0, r->now);
+	} else if (strcmp(word, "pressure") == 0) {
+		for (i = 0; i < PRESSURES && strcmp(arg, pressures[i]) != 0; i++)
+			;
+		assert_true(i < PRESSURES);
+		r->env.pressure = (uint8_t)i;
+	} else {
+		for (i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+			if (strcmp(word, results[i].word) == 0)
+				break;
+		assert_true(i < sizeof(results) / sizeof(results[0]));
+		smtp_result(&r->s, results[i].st, 0, r->now);
+	}
+	pump(r);
+}
+
+static void
+one_line(struct run *r, const char *line)
+{
+	unsigned long	 times = 1;
+	char		*end;
+	const char	*p = line + 1;
+	char		 kind = line[0], sep;
+
+	if (kind == '#' || kind == '\0')
+		return;
+	if (strncmp(line, "conf: ", 6) == 0) {
+		conf_line(r, line + 6);
+		return;
+	}
+	if (!r->opened) {
+		r->opened = 1;
+		smtp_open(&r->s, r->now);
+		collect(r);
+	}
+	if (*p == '*') {
+		times = strtoul(p + 1, &end, 10);
+		p = end;
+	}
+	sep = *p++;
+	assert_true(sep == ':' || sep == '-');
+	unescape(r, *p == ' ' ? p + 1 : p);
+	if (kind != 'C')
+		flush_wait(r);
+	switch (kind) {
+	case 'C':
+		if (sep == ':') {
+			r->text[r->text_len++] = '\r';
+			r->text[r->text_len++] = '\n';
+		}
+		for (; times != 0; times--) {
+			if (r->mode == JOINED)
+				assert_int_equal(buf_add(&r->wait, r->text, r->text_len), E_OK);
+			else
+				offer(r, slice_make(r->text, r->text_len));
+		}
+		break;
+	case 'S':
+		for (; times != 0; times--)
+			expect_line(r, &r->said, "\r\n", "reply");
+		break;
+	case 'A':
+		if (r->text_len == 7 && memcmp(r->text, "aborted", 7) == 0)
+			expect_aborted(r);
+		else
+			expect_line(r, &r->calls, "\n", "call to queue");
+		break;
+	case 'B':
+		if (r->body.len != r->text_len ||
+		    memcmp(buf_slice(&r->body).p, r->text, r->text_len) != 0)
+			bad(r, "body", slice_make(r->text, r->text_len), buf_slice(&r->body));
+		break;
+	case 'T':
+		r->text[r->text_len] = '\0';
+		r->now += strtoul(r->text, NULL, 10);
+		smtp_time(&r->s, r->now);
+		pump(r);
+		break;
+	case 'Q':
+		queue_line(r);
+		break;
+	case 'N':
+		r->text[r->text_len] = '\0';
+		smtp_name(&r->s, r->text, r->now);
+		pump(r);
+		break;
+	case 'P':
+		r->env.stopping = 1;
+		smtp_stop(&r->s, r->text_len != 0, r->now);
+		pump(r);
+		break;
+	case 'X':
+		r->text[r->text_len] = '\0';
+		if (!smtp_closed(&r->s) || strcmp(r->s.reason, r->text) != 0)
+			bad(r, "end of the session", slice_str(r->text),
+			    slice_str(smtp_closed(&r->s) ? r->s.reason : "still open"));
+		break;
+	case 'W':
+		assert_true(r->text_len == 7);
+		if (smtp_blocked(&r->s) != (memcmp(r->text, "blocked", 7) == 0))
+			bad(r, "waiting", slice_make(r->text, r->text_len),
+			    SLICE_LIT("the other"));
+		break;
+	default:
+		fail_msg("%s:%u: unknown line", r->file, r->line);
+	}
+}
+
+static void
+setup(struct run *r)
+{
+	static struct conf_domain	domains[] = {
+		{ .name = "all.example", .all = 1, .deliver = { .kind = HOP_MAILDIR } },
+		{ .name = "branch.example", .relay = 1 },
+		{ .name = "mx.example.org", .nrcpt = 3, .rcpt = lc_all, .deliver = { .kind = HOP_MAILDIR } },
+	};
+
+	r->conf.hostname = "mx.example.org";
+	r->conf.postmaster = "";
+	r->conf.message_size_limit = 1000000;
+	r->conf.ndomains = 3;
+	r->conf.domains = domains;
+	r->conf.smtpd.command_timeout = 300;
+	r->conf.smtpd.data_timeout = 180;
+	r->conf.smtpd.min_rate = 100;
+	r->conf.smtpd.errors_max = SESSION_ERRORS_MAX;
+	r->conf.smtpd.commands_max = SESSION_COMMANDS_MAX;
+	r->conf.smtpd.rcpt_max = RCPT_MAX;
+	buf_init(&r->out, REPLIES_MAX);
+	buf_init(&r->said, 8u << 20);
+	buf_init(&r->calls, 1u << 20);
+	buf_init(&r->body, 8u << 20);
+	buf_init(&r->in, 8u << 20);
+	buf_init(&r->wait, 8u << 20);
+	r->env.conf = &r->conf;
+	r->env.ops = &ops;
+	r->env.out = &r->out;
+	r->env.queue_up = 1;
+	r->s.env = &r->env;
+	r->s.listener = "mx";
+	r->now = 1000000;
+	assert_int_equal(net_addr_parse(&r->s.client, SLICE_LIT("198.51.100.7")), E_OK);
+}
+
+static void
+run_file(const char *file, enum mode mode)
+{
+	struct run	*r;
+	char		*line = NULL;
+	size_t		 size = 0;
+	ssize_t		 n;
+	FILE		*f;
+
+	assert_non_null(r = calloc(1, sizeof(*r)));
+	assert_non_null(r->text = malloc(LINE_MAX_TEXT));
+	assert_non_null(f = fopen(file, "r"));
+	r->file = file;
+	r->mode = mode;
+	setup(r);
+	while ((n = getline(&line, &size, f)) > 0) {
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		r->line++;
+		one_line(r, line);
+	}
+	flush_wait(r);
+	if (r->said.len != 0)
+		bad(r, "replies that nobody asked about", SLICE_LIT(""), buf_slice(&r->said));
+	if (r->calls.len != 0)
+		bad(r, "calls that nobody asked about", SLICE_LIT(""), buf_slice(&r->calls));
+	smtp_eof(&r->s, "eof");
+	smtp_env_clear(&r->env);
+	fclose(f);
+	free(line);
+	buf_clear(&r->out);
+	buf_clear(&r->said);
+	buf_clear(&r->calls);
+	buf_clear(&r->body);
+	buf_clear(&r->in);
+	buf_clear(&r->wait);
+	free(r->text);
+	free(r);
+}
+
+static void
+transcript(void **state)
+{
+	enum mode	m;
+
+	for (m = 0; m < MODES; m++)
+		run_file(*state, m);
+}
+
+int
+main(void)
+{
+	struct CMUnitTest	*tests;
+	glob_t			 g;
+	size_t			 i;
+	int			 rc;
+
+	siphash_seed();
+	if (glob("tests/smtpd/*.smtp", 0, NULL, &g) != 0 || g.gl_pathc == 0 ||
+	    (tests = calloc(g.gl_pathc, sizeof(*tests))) == NULL) {
+		fprintf(stderr, "no transcripts in tests/smtpd: run from the top folder\n");
+		return (1);
+	}
+	for (i = 0; i < g.gl_pathc; i++) {
+		tests[i].name = g.gl_pathv[i];
+		tests[i].test_func = transcript;
+		tests[i].initial_state = g.gl_pathv[i];
+	}
+	rc = _cmocka_run_group_tests("transcripts", tests, g.gl_pathc, NULL, NULL);
+	free(tests);
+	globfree(&g);
+	return (rc);
+}
