@@ -69,6 +69,7 @@ struct store_op {
 
 	struct store_op	*next;		/* the store's own */
 	int		 err;
+	int		 skip;		/* left out of this batch's transaction; err says why */
 };
 
 /*

@@ -1,0 +1,116 @@
+/*
+ * store_space.c -- how much room there is: quota, map, disk; and the file grown ahead of need.
+ *
+ * Octets in use are the pages of all tables, which LMDB knows without a walk.  New mail is refused
+ * while it would touch the reserve, so that outcomes, notices and deletions always find room (F4, F6).
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "queue/store_int.h"
+
+#define META_PAGES	2
+#define CORE_DBS	2	/* handles 0 and 1 of LMDB: the free list and the table of tables */
+#define DISK_FULL_BELOW	(1u << 20)	/* an I/O error with less free is a full disk */
+
+uint64_t
+space_used(struct store *s)
+{
+	uint64_t pages;
+	MDB_stat st;
+	int i;
+
+	pages = META_PAGES;
+	for (i = 0; i < CORE_DBS + TABLES; i++) {
+		if (mdb_stat(s->w.txn, i < CORE_DBS ? (MDB_dbi)i : s->dbi[i - CORE_DBS], &st) == 0)
+			pages += st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages;
+	}
+	return (pages * s->page);
+}
+
+static int
+env_fd(struct store *s)
+{
+	mdb_filehandle_t fd;
+
+	return (s->env != NULL && mdb_env_get_fd(s->env, &fd) == 0 ? fd : -1);
+}
+
+static uint64_t
+disk_free(int fd)
+{
+	struct statvfs vfs;
+
+	if (fd == -1 || fstatvfs(fd, &vfs) == -1)
+		return (0);
+	return ((uint64_t)vfs.f_bavail * vfs.f_frsize);
+}
+
+void
+space_look(struct store *s, uint64_t used)
+{
+	uint64_t avail, file;
+	struct stat st;
+	int fd;
+
+	fd = env_fd(s);
+	avail = disk_free(fd);
+	file = fd != -1 && fstat(fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : 0;
+	pthread_mutex_lock(&s->lock);
+	s->fig.octets = used;
+	s->fig.limit = s->max_octets;
+	s->fig.disk_free = avail;
+	/* What the file holds already and what the disk could still give. */
+	s->usable = file > UINT64_MAX - avail || file + avail > s->max_octets ? s->max_octets : file + avail;
+	pthread_mutex_unlock(&s->lock);
+}
+
+int
+space_fits(struct store *s, uint64_t need)
+{
+	int fits;
+
+	pthread_mutex_lock(&s->lock);
+	fits = s->usable > s->reserve && need <= s->usable - s->reserve &&
+	    s->fig.octets <= s->usable - s->reserve - need;
+	pthread_mutex_unlock(&s->lock);
+	return (fits);
+}
+
+/*
+ * Allocate ahead, so that few commits change the size of the file or take blocks: a flush that need not commit
+ * file-system metadata is about a fifth quicker.  Where blocks are scarce or the file system cannot, the
+ * size alone is raised, which costs nothing and keeps the file longer than what its meta pages claim, also when the
+ * last page of a transaction was never written because the same transaction freed it (see check_size()).
+ * A failure is no error: LMDB then grows the file itself.
+ */
+void
+space_grow(struct store *s)
+{
+	struct stat st;
+	MDB_envinfo info;
+	uint64_t need;
+	int fd;
+
+	if ((fd = env_fd(s)) == -1 || mdb_env_info(s->env, &info) != 0)
+		return;
+	need = ((uint64_t)info.me_last_pgno + 1) * s->page + s->grow_step / 2;
+	if (need <= s->grown || need > s->map_octets || fstat(fd, &st) == -1)
+		return;
+	s->grown = (uint64_t)st.st_size;
+	if (need <= s->grown)
+		return;
+	if ((disk_free(fd) >= s->grow_step + s->reserve &&
+	    fallocate(fd, 0, st.st_size, (off_t)s->grow_step) == 0) ||
+	    ftruncate(fd, st.st_size + (off_t)s->grow_step) == 0)
+		s->grown += s->grow_step;
+}
+
+int
+space_disk_full(struct store *s)
+{
+	return (s->env != NULL && disk_free(env_fd(s)) < DISK_FULL_BELOW);
+}
