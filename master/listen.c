@@ -1,0 +1,190 @@
+/*
+ * listen.c -- see listen.h.  Shell.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/net.h"
+#include "master/listen.h"
+
+/* A socket bound to the address, with SO_REUSEPORT or without; -1 and errno. */
+static int
+bind_one(const struct net_addr *addr, uint16_t port, int reuseport)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = net_addr_to_sockaddr(&ss, addr, port);
+	int fd, on = 1, saved;
+
+	fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return (-1);
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
+	    (reuseport && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1) ||
+	    (ss.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1) ||
+	    /* Linux hands this on to the accepted sockets: one call here, none per client. */
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1 ||
+	    bind(fd, (struct sockaddr *)&ss, len) == -1) {
+		saved = errno;
+		(void)close(fd);
+		errno = saved;
+		return (-1);
+	}
+	return (fd);
+}
+
+/*
+ * With SO_REUSEPORT the kernel would let a second posternd of the same user share the port
+ * without a word; a socket without it finds that out.
+ */
+static int
+port_is_taken(const struct net_addr *addr, uint16_t port)
+{
+	int fd = bind_one(addr, port, 0);
+
+	if (fd == -1)
+		return (errno == EADDRINUSE);
+	(void)close(fd);
+	return (0);
+}
+
+static const struct listener *
+find_socket(const struct listeners *ls, const struct net_addr *addr, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < ls->n; i++) {
+		if (ls->l[i].port == port && net_addr_cmp(&ls->l[i].addr, addr) == 0)
+			return (&ls->l[i]);
+	}
+	return (NULL);
+}
+
+const struct listener *
+listen_find(const struct listeners *ls, const struct listener *l)
+{
+	const struct listener *f = find_socket(ls, &l->addr, l->port);
+
+	return (f != NULL && strcmp(f->name, l->name) == 0 ? f : NULL);
+}
+
+static void
+listen_error(char *err, size_t size, const struct listener *l, int no)
+{
+	char text[NET_ADDR_STRLEN];
+
+	(void)snprintf(err, size, "listener \"%s\": cannot bind %s port %u: %s", l->name,
+	    net_addr_str(&l->addr, text), (unsigned)l->port, strerror(no));
+}
+
+int
+listen_prepare(struct listeners *ls, const struct listeners *old, const struct conf *c, unsigned nproc,
+    char *err, size_t size)
+{
+	const struct listener *was;
+	struct listener *l;
+	size_t i;
+	unsigned k;
+
+	ls->n = 0;
+	if (c->nlisteners > LISTENERS_MAX || nproc > SMTPD_MAX) {
+		(void)snprintf(err, size, "more than %d listeners", LISTENERS_MAX);
+		return (E_LIMIT);
+	}
+	for (i = 0; i < c->nlisteners; i++) {
+		l = &ls->l[ls->n];
+		memset(l, 0, sizeof(*l));
+		(void)snprintf(l->name, sizeof(l->name), "%s", c->listeners[i].name);
+		l->addr = c->listeners[i].addr;
+		l->port = c->listeners[i].port;
+		for (k = 0; k < SMTPD_MAX; k++)
+			l->fd[k] = -1;
+		was = find_socket(ls, &l->addr, l->port);
+		if (was != NULL) {
+			listen_error(err, size, l, EADDRINUSE);
+			goto fail;
+		}
+		ls->n++;
+		if (find_socket(old, &l->addr, l->port) == NULL && port_is_taken(&l->addr, l->port)) {
+			listen_error(err, size, l, EADDRINUSE);
+			goto fail;
+		}
+	}
+	/* Only now, since our own socket for all addresses would look like somebody else's. */
+	for (i = 0; i < ls->n; i++) {
+		l = &ls->l[i];
+		was = find_socket(old, &l->addr, l->port);
+		for (k = 0; k < nproc; k++) {
+			if (was != NULL && was->fd[k] != -1) {
+				l->fd[k] = was->fd[k];
+				l->borrowed[k] = 1;
+				continue;
+			}
+			l->fd[k] = bind_one(&l->addr, l->port, 1);
+			if (l->fd[k] == -1 || listen(l->fd[k], LISTEN_BACKLOG) == -1) {
+				listen_error(err, size, l, errno);
+				goto fail;
+			}
+		}
+	}
+	return (E_OK);
+fail:
+	listen_abort(ls);
+	return (E_IO);
+}
+
+void
+listen_abort(struct listeners *ls)
+{
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < ls->n; i++) {
+		for (k = 0; k < SMTPD_MAX; k++) {
+			if (ls->l[i].fd[k] != -1 && !ls->l[i].borrowed[k])
+				(void)close(ls->l[i].fd[k]);
+		}
+	}
+	ls->n = 0;
+}
+
+void
+listen_commit(struct listeners *ls, struct listeners *old)
+{
+	char text[NET_ADDR_STRLEN];
+	const struct listener *is, *was;
+	size_t i;
+	unsigned k;
+
+	for (i = 0; i < old->n; i++) {
+		was = &old->l[i];
+		is = find_socket(ls, &was->addr, was->port);
+		for (k = 0; k < SMTPD_MAX; k++) {
+			if (was->fd[k] != -1 && (is == NULL || is->fd[k] != was->fd[k]))
+				(void)close(was->fd[k]);
+		}
+		if (is == NULL)
+			log_info("listener closed name=\"%s\" address=%s port=%u", was->name,
+			    net_addr_str(&was->addr, text), (unsigned)was->port);
+	}
+	for (i = 0; i < ls->n; i++) {
+		if (find_socket(old, &ls->l[i].addr, ls->l[i].port) == NULL)
+			log_info("listener bound name=\"%s\" address=%s port=%u", ls->l[i].name,
+			    net_addr_str(&ls->l[i].addr, text), (unsigned)ls->l[i].port);
+		memset(ls->l[i].borrowed, 0, sizeof(ls->l[i].borrowed));
+	}
+	*old = *ls;
+}
+
+void
+listen_close(struct listeners *ls)
+{
+	listen_abort(ls);
+}

@@ -1,0 +1,332 @@
+/*
+ * reloads.c -- a new configuration, checked, passed round and put in force as a whole or not at all (G8).  Shell.
+ *
+ * reload.c decides; reloads_do() is the one place that does what it says.  The first load at the start is
+ * the same check with nobody to pass it to.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/units.h"
+#include "master/logs.h"
+#include "master/master.h"
+#include "master/notify.h"
+
+static void	reloads_do(struct master *, enum reload_action);
+
+static void
+next_drop(struct master *m)
+{
+	conf_free(m->next_conf);
+	m->next_conf = NULL;
+	free((void *)m->next_blob.p);
+	m->next_blob = slice_make(NULL, 0);
+	if (m->next_fd != -1)
+		(void)close(m->next_fd);
+	m->next_fd = -1;
+}
+
+/* Unpack what the checker packed, and make the memory file. */
+static int
+next_take(struct master *m, struct config_job *j)
+{
+	struct slice blob = buf_slice(&j->blob);
+	char *copy;
+
+	m->next_fd = -1;
+	m->next_conf = NULL;
+	if (blob.n == 0 || (copy = malloc(blob.n)) == NULL)
+		return (blob.n == 0 ? E_PROTO : E_NOMEM);
+	memcpy(copy, blob.p, blob.n);
+	m->next_blob = slice_make(copy, blob.n);
+	/* The checker read untrusted syntax: its answer is checked like any message (R2). */
+	if (conf_unpack(&m->next_conf, m->next_blob) != E_OK)
+		return (E_PROTO);
+	m->next_fd = conf_to_memfd(m->next_blob);
+	return (m->next_fd < 0 ? E_IO : E_OK);
+}
+
+/* ---- the first load ---- */
+
+static void
+first_done(struct config_job *j, int err)
+{
+	struct master *m = j->arg;
+	struct slice text = buf_slice(&j->text);
+
+	m->job_running = 0;
+	if (text.n != 0)
+		(void)!write(STDERR_FILENO, text.p, text.n);
+	if (err == E_OK && (err = next_take(m, j)) != E_OK)
+		log_fatal("the checked configuration cannot be used: %s", err_name(err));
+	if (err != E_OK)
+		log_fatal("configuration refused");
+	config_clear(j);
+	m->conf = m->next_conf;
+	m->blob = m->next_blob;
+	m->blob_fd = m->next_fd;
+	m->next_conf = NULL;
+	m->next_blob = slice_make(NULL, 0);
+	m->next_fd = -1;
+	m->generation = 1;
+}
+
+void
+reloads_first(struct master *m)
+{
+	m->next_fd = -1;
+	m->job_running = 1;
+	config_start(&m->job, &m->loop, &m->source, first_done, m);
+	while (m->job_running)
+		(void)uv_run(&m->loop, UV_RUN_ONCE);
+}
+
+/* ---- a reload ---- */
+
+static void
+refuse(struct master *m, const char *text)
+{
+	if (text[0] != '\0')
+		(void)buf_addf(&m->report, "%s\n", text);
+}
+
+/* Everything that can fail is done here, while nothing has been said to anybody. */
+static int
+next_prepare(struct master *m, struct config_job *j)
+{
+	char err[MASTER_ERR_MAX] = "";
+	const char *fixed;
+	struct plan plan;
+	size_t i;
+	int rc;
+
+	if ((rc = next_take(m, j)) != E_OK) {
+		(void)snprintf(err, sizeof(err), "the checked configuration cannot be used: %s", err_name(rc));
+		refuse(m, err);
+		return (rc);
+	}
+	if ((fixed = plan_fixed(m->conf, m->next_conf)) != NULL) {
+		(void)snprintf(err, sizeof(err), "%s cannot change while posternd runs: restart it", fixed);
+		refuse(m, err);
+		return (E_DENIED);
+	}
+	plan_make(&plan, m->next_conf, m->processors);
+	for (i = 0, m->nsmtpd = 0; i < plan.n; i++)
+		m->nsmtpd += plan.item[i].room == ROOM_SMTPD;
+	if ((rc = ids_find(&m->next_ids, m->next_conf, err, sizeof(err))) != E_OK ||
+	    (rc = dirs_mail(m->next_conf, &m->next_ids, !m->ids.privileged, err, sizeof(err))) != E_OK ||
+	    (rc = listen_prepare(&m->next_listeners, &m->listeners, m->next_conf, m->nsmtpd, err,
+	    sizeof(err))) != E_OK)
+		refuse(m, err);
+	return (rc);
+}
+
+static uint64_t
+running_set(const struct master *m)
+{
+	uint64_t set = 0;
+	unsigned i;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		if (daemon_can_hear(&m->daemon[i]) && m->daemon[i].sv.state == SV_RUNNING)
+			set |= UINT64_C(1) << i;
+	}
+	return (set);
+}
+
+static void
+check_done(struct config_job *j, int err)
+{
+	struct master *m = j->arg;
+
+	m->job_running = 0;
+	(void)buf_add(&m->report, buf_slice(&j->text).p, j->text.len);
+	if (err == E_OK) {
+		err = next_prepare(m, j);
+		if (err != E_OK)
+			next_drop(m);
+	}
+	config_clear(j);
+	reloads_do(m, reload_checked(&m->reload, err == E_OK, m->generation + 1, running_set(m),
+	    now_mono_ms()));
+}
+
+static void
+send_conf(struct master *m)
+{
+	unsigned i;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		if ((m->reload.waiting & UINT64_C(1) << i) != 0)
+			channel_send_conf(&m->daemon[i], m->next_fd, m->reload.generation);
+	}
+}
+
+/* smtpd learns what ended before what is new: a listener that moved keeps its name. */
+static void
+send_listeners(struct daemon *d, const struct listeners *old, const struct listeners *new)
+{
+	size_t i;
+
+	for (i = 0; i < old->n; i++) {
+		if (listen_find(new, &old->l[i]) == NULL)
+			channel_send_listener_end(d, old, i);
+	}
+	for (i = 0; i < new->n; i++) {
+		if (listen_find(old, &new->l[i]) == NULL)
+			channel_send_listener(d, new, i);
+	}
+}
+
+static void
+commit(struct master *m)
+{
+	struct conf *old = m->conf;
+	struct daemon *d;
+	unsigned i;
+	int fd;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		d = &m->daemon[i];
+		if (!daemon_can_hear(d))
+			continue;
+		if (d->generation != m->reload.generation)
+			channel_send_conf(d, m->next_fd, m->reload.generation);
+		channel_send_use(d, m->reload.generation);
+		if (d->item.room == ROOM_SMTPD)
+			send_listeners(d, &m->listeners, &m->next_listeners);
+	}
+	/* The sockets are on their way as duplicates: ours may close. */
+	listen_commit(&m->next_listeners, &m->listeners);
+	free((void *)m->blob.p);
+	(void)close(m->blob_fd);
+	m->conf = m->next_conf;
+	m->blob = m->next_blob;
+	m->blob_fd = m->next_fd;
+	m->ids = m->next_ids;
+	m->generation = m->reload.generation;
+	m->next_conf = NULL;
+	m->next_blob = slice_make(NULL, 0);
+	m->next_fd = -1;
+	if (old->log != m->conf->log) {
+		if ((fd = logs_open(m->conf->log)) != -1)
+			log_use(m->conf->log, fd);
+		for (i = 0; i < DAEMONS_MAX; i++)
+			channel_send_log(&m->daemon[i]);
+	}
+	daemons_replan(m, old);
+	conf_free(old);
+}
+
+/* One log line for each line of the report. */
+static void
+log_report(const char *text)
+{
+	const char *end;
+
+	for (; *text != '\0'; text = *end != '\0' ? end + 1 : end) {
+		end = text + strcspn(text, "\n");
+		log_warn("reload: %.*s", (int)(end - text), text);
+	}
+}
+
+static void
+over(struct master *m, int ok)
+{
+	const char *text;
+
+	(void)uv_timer_stop(&m->reload_timer);
+	(void)buf_add(&m->report, "", 1);
+	text = m->report.len > 0 ? buf_slice(&m->report).p : "";
+	log_report(text);
+	if (ok)
+		log_info("reload done generation=%llu listeners=%zu", (unsigned long long)m->generation,
+		    m->conf->nlisteners);
+	else
+		log_warn("reload refused: the configuration in force stays (generation=%llu)",
+		    (unsigned long long)m->generation);
+	notify_send("READY=1\nSTATUS=%s", ok ? "serving" : "serving; the last reload was refused");
+	control_reloaded(m, m->reload.round, ok, text);
+	buf_clear(&m->report);
+	reloads_do(m, reload_over(&m->reload));
+}
+
+static void
+reload_timeout(uv_timer_t *t)
+{
+	reloads_tick(t->data);
+}
+
+static void
+reloads_do(struct master *m, enum reload_action action)
+{
+	switch (action) {
+	case RELOAD_NOTHING:
+		break;
+	case RELOAD_CHECK:
+		log_info("reload begins");
+		notify_send("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reloading",
+		    (unsigned long long)(uv_hrtime() / 1000));
+		m->job_running = 1;
+		config_start(&m->job, &m->loop, &m->source, check_done, m);
+		break;
+	case RELOAD_SEND:
+		uv_update_time(&m->loop);
+		(void)uv_timer_start(&m->reload_timer, reload_timeout, RELOAD_READY_MS, 0);
+		send_conf(m);
+		break;
+	case RELOAD_COMMIT:
+		commit(m);
+		over(m, 1);
+		break;
+	case RELOAD_ABORT:
+		/* After a failed check nothing is there to drop, which these know. */
+		listen_abort(&m->next_listeners);
+		next_drop(m);
+		over(m, 0);
+		break;
+	}
+}
+
+void
+reloads_request(struct master *m, const char *who, uint64_t *round)
+{
+	uint64_t dummy;
+
+	log_info("reload asked for by %s", who);
+	reloads_do(m, reload_request(&m->reload, round != NULL ? round : &dummy));
+}
+
+void
+reloads_conf_ready(struct daemon *d, const struct ipc_conf_ready *r)
+{
+	struct master *m = d->m;
+
+	if (r->err != E_OK && m->reload.state == RELOAD_READYING && r->generation == m->reload.generation)
+		(void)buf_addf(&m->report, "daemon %s cannot use it: %s\n", d->name, err_name(r->err));
+	reloads_do(m, reload_ready(&m->reload, d->slot, r->generation, r->err == E_OK));
+}
+
+void
+reloads_gone(struct daemon *d)
+{
+	reloads_do(d->m, reload_gone(&d->m->reload, d->slot));
+}
+
+void
+reloads_tick(struct master *m)
+{
+	unsigned i;
+
+	if (m->reload.state != RELOAD_READYING)
+		return;
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		if ((m->reload.waiting & UINT64_C(1) << i) != 0)
+			(void)buf_addf(&m->report, "daemon %s did not answer\n", m->daemon[i].name);
+	}
+	reloads_do(m, reload_tick(&m->reload, m->reload.due_ms));
+}
