@@ -1,0 +1,25 @@
+/*
+ * cells.h -- values as short text for tables.  Core.
+ *
+ * Each function writes into dst and returns it.  Strangers' text is escaped (R9).
+ */
+#ifndef CTL_CELLS_H
+#define CTL_CELLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CELL_LEN	40
+
+/* "0", "999", "4.8K", "12M", "1.1G": powers of 1024, four characters where possible. */
+char	*cell_size(uint64_t octets, char dst[static CELL_LEN]);
+/* The time from then to now, "2h5m"; "0s" if then lies ahead; "-" for then 0. */
+char	*cell_age(int64_t then, int64_t now, char dst[static CELL_LEN]);
+/* The time until then: "now" when it is past, "-" for 0. */
+char	*cell_until(int64_t then, int64_t now, char dst[static CELL_LEN]);
+/* "2026-11-21T23:45:25Z", "-" for 0. */
+char	*cell_time(int64_t t, char dst[static CELL_LEN]);
+/* An address in angle brackets, escaped; "<>" for the null sender. */
+char	*cell_path(const char *address, char *dst, size_t size);
+
+#endif
