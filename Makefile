@@ -143,4 +143,4 @@ clean:
 	rm -rf build compile_commands.json
 
 -include etc/install.mk
--include $(shell find $(B) -name '*.d' -not -path '$(B)/address/*' -not -path '$(B)/thread/*' -not -path '$(B)/fuzz/*' 2>/dev/null)
+-include $(wildcard $(foreach d,common $(ROOMS) tests/common tests/fuzz $(ROOMS:%=tests/%),$(B)/$(d)/*.d))
