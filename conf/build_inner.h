@@ -1,0 +1,56 @@
+/* build_inner.h -- what build.c and build_domain.c share. */
+#ifndef CONF_BUILD_INNER_H
+#define CONF_BUILD_INNER_H
+
+#include "conf/build.h"
+#include "conf/text.h"
+
+#define LISTENER_PORT		25	/* of a listener section without port */
+#define LISTENER_DEFAULT_PORT	2525	/* of the listener there is when none is configured */
+#define MAILDIR_DEFAULT		"/var/mail/postern/%d/%u"
+#define TRUST_ANCHOR_DEFAULT	"/usr/share/dns/root.ds"
+
+struct place {			/* of a section: where its values go */
+	size_t		 index;		/* into listeners, domains or routes */
+	const char	*name;		/* a stub's zone */
+	int		 good;
+};
+
+struct new_domain {
+	struct conf_domain	 d;
+	struct vec		 rcpt;	/* const char * */
+	int			 line;
+	int			 good;	/* its name is a domain */
+};
+
+struct new_route {
+	struct conf_route	 r;
+	int			 line;
+	int			 good;
+	int			 given;	/* via was given */
+};
+
+struct build {
+	struct conf		*c;
+	struct errors		*errors;
+	struct text		*text;
+	const struct conf_world	*world;
+	struct vec		 places;	/* struct place, one for each section */
+	struct vec		 listeners;	/* struct conf_listener */
+	struct vec		 domains;	/* struct new_domain */
+	struct vec		 routes;	/* struct new_route */
+	struct vec		 relay_from;	/* struct net_prefix */
+	struct vec		 retry;		/* uint32_t */
+	struct vec		 forwards, stub_zones, stub_servers;	/* const char * */
+	const char		*anchor;	/* path; NULL if not given */
+	int			 anchor_line, reserve_line;
+};
+
+void	build_open_domain(struct build *, const struct text_section *, int relay);
+void	build_open_route(struct build *, const struct text_section *);
+void	build_domain_value(struct build *, const struct text_value *, size_t index);
+void	build_route_value(struct build *, const struct text_value *, size_t index);
+void	build_finish_domains(struct build *);	/* sorted into b->c */
+void	build_finish_routes(struct build *);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * errors.h -- what is wrong with a configuration: lines of text, told in the order of the file.
+ */
+#ifndef CONF_ERRORS_H
+#define CONF_ERRORS_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#define ERRORS_SHOWN	100	/* the rest is only counted */
+
+struct error;
+
+struct errors {
+	struct error	*list;
+	size_t		 n;		/* all of them */
+	size_t		 kept;		/* in list */
+};
+
+/* line 0 is the file as a whole.  What cannot be kept for want of memory ends the program. */
+void	errors_add(struct errors *, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* "NAME:LINE: text" a line, sorted by line. */
+void	errors_print(struct errors *, const char *name, FILE *);
+void	errors_clear(struct errors *);
+
+#endif
