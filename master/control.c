@@ -132,12 +132,17 @@ static void
 client_end(struct ctl_client *c, enum ctl_status status, uint64_t count, const char *text)
 {
 	static struct ipc_ctl_end end;	/* 4 KB, one at a time */
+	char *p;
 
 	memset(&end, 0, sizeof(end));
 	end.status = (uint8_t)status;
 	end.count = count;
-	/* What does not fit is in the log. */
+	/* What does not fit is in the log.  A file's own octets may be quoted in it (R9). */
 	(void)snprintf(end.text, sizeof(end.text), "%s", text);
+	for (p = end.text; *p != '\0'; p++) {
+		if (*p != '\n' && (*p < ' ' || *p > '~'))
+			*p = *p == '\t' ? ' ' : '?';
+	}
 	if (ipc_send(&c->ch, CTL_END, ctl_end, &end) != E_OK)
 		log_debug("control: client pid=%u has gone", c->pid);
 }
