@@ -1,0 +1,693 @@
+/*
+ * ipc_test.c -- channels: nothing is lost at a close, bad frames end the channel and nothing else,
+ * the queue's limit, re-entry, descriptors, and the calls without a loop.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/ipc.h"
+#include "common/ipc_frame.h"
+#include "common/log.h"
+
+#define GUARD_MS	10000	/* a test that waits longer has failed */
+
+struct end {			/* one end of a channel, and what it saw */
+	struct ipc	ch;
+	unsigned	messages;
+	unsigned	fds;
+	uint64_t	sum;		/* of what the messages carried */
+	int		closed;		/* how often */
+	int		err;
+	int		drained;
+	int		done;
+	struct ipc	*close_at_first;	/* close this one in the first message */
+	int		refuse;		/* answer E_PROTO */
+};
+
+static uv_loop_t	loop;
+static uv_timer_t	guard;
+
+static unsigned
+open_fds(void)
+{
+	DIR		*d = opendir("/proc/self/fd");
+	unsigned	 n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return (n);
+}
+
+static void
+on_done(struct ipc *ch)
+{
+	((struct end *)ch->arg)->done++;
+}
+
+static int
+on_message(struct ipc *ch, enum ipc_type type, struct rd *payload, int fd)
+{
+	struct end		*e = ch->arg;
+	struct ipc_channel	 channel;
+	struct ipc_txn_chunk	 chunk;
+	struct ipc_txn_abort	 txn;
+
+	e->messages++;
+	switch (type) {
+	case IPC_CHANNEL:
+		assert_int_equal(ipc_unpack_channel(payload, &channel), E_OK);
+		e->sum += channel.instance;
+		break;
+	case IPC_TXN_CHUNK:
+		assert_int_equal(ipc_unpack_txn_chunk(payload, &chunk), E_OK);
+		e->sum += chunk.data.n;
+		break;
+	case IPC_TXN_ABORT:
+		if (ipc_unpack_txn_abort(payload, &txn) != E_OK)
+			return (E_PROTO);
+		e->sum += txn.txn;
+		break;
+	default:
+		break;
+	}
+	if (fd != -1) {
+		e->fds++;
+		close(fd);
+	}
+	if (e->close_at_first != NULL) {
+		ipc_close(e->close_at_first, on_done);
+		e->close_at_first = NULL;
+	}
+	return (e->refuse ? E_PROTO : E_OK);
+}
+
+static void
+on_closed(struct ipc *ch, int err)
+{
+	struct end *e = ch->arg;
+
+	e->closed++;
+	e->err = err;
+}
+
+static void
+on_drained(struct ipc *ch)
+{
+	((struct end *)ch->arg)->drained++;
+}
+
+static const struct ipc_ops ops = { on_message, on_closed, on_drained };
+
+static void
+on_guard(uv_timer_t *t)
+{
+	fail_msg("the event never came");
+}
+
+static int
+setup(void **state)
+{
+	if (uv_loop_init(&loop) != 0)
+		return (-1);
+	uv_timer_init(&loop, &guard);
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	uv_close((uv_handle_t *)&guard, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	return (uv_loop_close(&loop));
+}
+
+/* Run the loop until *counter is wanted. */
+static void
+until(const int *counter, int wanted)
+{
+	uv_timer_start(&guard, on_guard, GUARD_MS, 0);
+	while (*counter < wanted) {
+		ipc_flush_all();
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	uv_timer_stop(&guard);
+}
+
+static void
+until_messages(struct end *e, unsigned wanted)
+{
+	uv_timer_start(&guard, on_guard, GUARD_MS, 0);
+	while (e->messages < wanted) {
+		ipc_flush_all();
+		uv_run(&loop, UV_RUN_ONCE);
+	}
+	uv_timer_stop(&guard);
+}
+
+static void
+end_open(struct end *e, int fd, unsigned self, unsigned peer)
+{
+	memset(e, 0, sizeof(*e));
+	assert_int_equal(ipc_open(&e->ch, &loop, fd, self, peer, &ops, e), E_OK);
+}
+
+static void
+end_close(struct end *e)
+{
+	ipc_close(&e->ch, on_done);
+	until(&e->done, 1);
+}
+
+static int
+send_abort(struct ipc *ch, uint32_t txn)
+{
+	struct ipc_txn_abort m = { .txn = txn };
+
+	return (ipc_send(ch, TXN_ABORT, txn_abort, &m));
+}
+
+static int
+send_chunk(struct ipc *ch, size_t n)
+{
+	static char		 data[IPC_CHUNK_MAX];
+	struct ipc_txn_chunk	 m = { .txn = 1, .data = slice_make(data, n) };
+
+	return (ipc_send(ch, TXN_CHUNK, txn_chunk, &m));
+}
+
+static int
+send_channel(struct ipc *ch, uint32_t instance, int fd)
+{
+	struct ipc_channel	m = { .room = ROOM_SMTPD, .instance = instance, .role = ROLE_NONE };
+	uint8_t			p[64];
+	struct wr		w;
+
+	wr_init(&w, p, sizeof(p));
+	ipc_pack_channel(&w, &m);
+	return (ipc_send_with_fd(ch, IPC_CHANNEL, p, w.len, fd));
+}
+
+/* ---- the end of a peer ---- */
+
+/* Five messages with descriptors, then the peer closes: all arrive, then the end, once. */
+static void
+test_close_loses_nothing(void **state)
+{
+	struct end	a, b;
+	unsigned	before = open_fds();
+	int		fds[2], i, reset;
+
+	for (reset = 0; reset < 2; reset++) {
+		assert_int_equal(ipc_pair(fds), E_OK);
+		end_open(&a, fds[0], ROOM_MASTER, ROOM_QUEUE);
+		end_open(&b, fds[1], ROOM_QUEUE, ROOM_MASTER);
+		if (reset) {	/* a leaves without having read this: the kernel then says ECONNRESET to b */
+			struct ipc_pong pong = { .seq = 1 };
+
+			assert_int_equal(ipc_send(&b.ch, PONG, pong, &pong), E_OK);
+			ipc_flush(&b.ch);
+		}
+		for (i = 1; i <= 5; i++)
+			assert_int_equal(send_channel(&a.ch, (uint32_t)i, STDIN_FILENO), E_OK);
+		ipc_close(&a.ch, on_done);	/* before any turn of the loop */
+		until(&b.closed, 1);
+		assert_int_equal(b.messages, 5);
+		assert_int_equal(b.fds, 5);
+		assert_int_equal(b.sum, 1 + 2 + 3 + 4 + 5);
+		assert_int_equal(b.closed, 1);
+		assert_int_equal(b.err, E_CLOSED);
+		assert_int_equal(send_abort(&b.ch, 1), E_CLOSED);
+		end_close(&b);
+		until(&a.done, 1);
+	}
+	assert_int_equal(open_fds(), before);
+}
+
+/* The peer takes nothing any more but did not leave: that is an end too. */
+static void
+test_half_closed(void **state)
+{
+	struct end	b;
+	int		fds[2];
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&b, fds[1], ROOM_SMTPD, ROOM_QUEUE);
+	assert_int_equal(shutdown(fds[0], SHUT_RD), 0);
+	assert_int_equal(send_abort(&b.ch, 1), E_OK);
+	until(&b.closed, 1);
+	assert_int_equal(b.err, E_CLOSED);
+	assert_int_equal(send_abort(&b.ch, 1), E_CLOSED);
+	end_close(&b);
+	close(fds[0]);
+}
+
+/* ---- frames and datagrams ---- */
+
+static void
+test_many_frames_one_datagram(void **state)
+{
+	static uint8_t	p[IPC_DATAGRAM_MAX + 1];
+	struct end	a;
+	int		fds[2], i;
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(send_abort(&a.ch, 7), E_OK);
+	assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), -1);	/* nothing before the flush */
+	ipc_flush_all();
+	assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), 100 * (IPC_HEADER + 4));
+	assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), -1);
+	assert_int_equal(ipc_backlog(&a.ch), 0);
+
+	/* What does not fit goes into the next one, whole: 2 x 32020 of 65536, then 1. */
+	for (i = 0; i < 3; i++)
+		assert_int_equal(send_chunk(&a.ch, IPC_CHUNK_MAX), E_OK);
+	ipc_flush_all();
+	assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), 2 * (IPC_HEADER + 8 + IPC_CHUNK_MAX));
+	assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), IPC_HEADER + 8 + IPC_CHUNK_MAX);
+	end_close(&a);
+	close(fds[1]);
+}
+
+/* Order holds between frames with and without descriptors. */
+static void
+test_order(void **state)
+{
+	struct end	a, b;
+	int		fds[2];
+	struct ipc_empty m = { 0 };
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_MASTER, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_MASTER);
+	assert_int_equal(ipc_send(&a.ch, GO, empty, &m), E_OK);
+	assert_int_equal(send_channel(&a.ch, 10, STDIN_FILENO), E_OK);
+	assert_int_equal(ipc_send(&a.ch, GO, empty, &m), E_OK);
+	assert_int_equal(send_channel(&a.ch, 20, STDIN_FILENO), E_OK);
+	until_messages(&b, 4);
+	assert_int_equal(b.sum, 30);
+	assert_int_equal(b.fds, 2);
+	assert_int_equal(b.closed, 0);		/* the sequence numbers agreed */
+	end_close(&a);
+	end_close(&b);
+}
+
+static void
+test_sequence_wraps(void **state)
+{
+	struct end	a, b;
+	int		fds[2], i;
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_SMTPD);
+	a.ch.seq_out = b.ch.seq_in = UINT32_MAX - 1;
+	for (i = 0; i < 4; i++)
+		assert_int_equal(send_abort(&a.ch, 1), E_OK);
+	until_messages(&b, 4);
+	assert_int_equal(b.closed, 0);
+	assert_int_equal(b.ch.seq_in, 2);
+	end_close(&a);
+	end_close(&b);
+}
+
+/* What may not be sent is refused here, and the channel goes on. */
+static void
+test_refused_at_home(void **state)
+{
+	struct end		a, b;
+	struct ipc_txn_result	result = { .txn = 1, .status = TXN_BUSY };
+	struct wr		*w;
+	int			fds[2];
+	static char		junk[IPC_PAYLOAD_MAX + 1];
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_SMTPD);
+	assert_int_equal(ipc_send(&a.ch, TXN_RESULT, txn_result, &result), E_PROTO);	/* queue's alone */
+	assert_int_equal(send_channel(&a.ch, 1, STDIN_FILENO), E_PROTO);
+	w = ipc_begin(&a.ch, IPC_TXN_CHUNK);
+	assert_non_null(w);
+	wr_raw(w, junk, sizeof(junk));
+	assert_int_equal(ipc_end(&a.ch), E_LIMIT);
+	assert_int_equal(ipc_backlog(&a.ch), 0);
+	assert_int_equal(send_abort(&a.ch, 3), E_OK);
+	assert_int_equal(ipc_send(&a.ch, TXN_RESULT, txn_result, &result), E_PROTO);
+	assert_int_equal(send_abort(&a.ch, 4), E_OK);
+	until_messages(&b, 2);
+	assert_int_equal(b.sum, 7);
+	assert_int_equal(b.closed, 0);
+	end_close(&a);
+	end_close(&b);
+}
+
+/* ---- bad frames ---- */
+
+static const struct {
+	const char	*what;
+	int		 at;		/* -1: nothing changed */
+	uint8_t		 value;
+	unsigned	 nfd;
+	int		 cut;		/* octets taken from the end */
+} bad[] = {
+	{ "magic", 0, 0, 0, 0 },
+	{ "magic, second octet", 1, 0, 0, 0 },
+	{ "version", 2, IPC_VERSION + 1, 0, 0 },
+	{ "type none", 3, IPC_NONE, 0, 0 },
+	{ "type past the last", 3, IPC_TYPES, 0, 0 },
+	{ "direction", 3, IPC_TXN_RESULT, 0, 0 },
+	{ "another room's", 3, IPC_JOB_SYNC, 0, 0 },
+	{ "length one more", 4, 5, 0, 0 },
+	{ "length one less", 4, 3, 0, 0 },
+	{ "length huge", 7, 0xff, 0, 0 },
+	{ "sequence", 8, 2, 0, 0 },
+	{ "a descriptor nobody asked for", -1, 0, 1, 0 },
+	{ "two descriptors", -1, 0, 2, 0 },
+	{ "three descriptors", -1, 0, 3, 0 },
+	{ "descriptor missing", 3, IPC_CHANNEL, 0, 0 },
+	{ "cut in the payload", -1, 0, 0, 1 },
+	{ "cut in the header", -1, 0, 0, 9 },
+};
+
+static void
+raw_send(int fd, const void *p, size_t n, unsigned nfd)
+{
+	struct iovec	iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = n };
+	struct msghdr	msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	union {
+		struct cmsghdr	hdr;
+		char		space[CMSG_SPACE(8 * sizeof(int))];
+	} control;
+	unsigned	i;
+
+	if (nfd != 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(nfd * sizeof(int));
+		control.hdr.cmsg_level = SOL_SOCKET;
+		control.hdr.cmsg_type = SCM_RIGHTS;
+		control.hdr.cmsg_len = CMSG_LEN(nfd * sizeof(int));
+		for (i = 0; i < nfd; i++)
+			memcpy(CMSG_DATA(&control.hdr) + i * sizeof(int), &(int){ STDIN_FILENO }, sizeof(int));
+	}
+	assert_int_equal(sendmsg(fd, &msg, 0), (ssize_t)n);
+}
+
+static size_t
+raw_abort(uint8_t *p, uint32_t seq, uint32_t txn)
+{
+	struct wr w;
+
+	ipc_header(p, IPC_TXN_ABORT, 4, seq);
+	wr_init(&w, p + IPC_HEADER, 4);
+	wr_u32(&w, txn);
+	return (IPC_HEADER + 4);
+}
+
+static void
+test_bad_frames(void **state)
+{
+	struct end	b;
+	uint8_t		p[64];
+	unsigned	before = open_fds();
+	size_t		i, n;
+	int		fds[2];
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(ipc_pair(fds), E_OK);
+		end_open(&b, fds[1], ROOM_QUEUE, ROOM_SMTPD);
+		n = raw_abort(p, 0, 5);			/* a good one first */
+		raw_send(fds[0], p, n, 0);
+		n = raw_abort(p, 1, 6);
+		if (bad[i].at != -1)
+			p[bad[i].at] = bad[i].value;
+		raw_send(fds[0], p, n - (size_t)bad[i].cut, bad[i].nfd);
+		n = raw_abort(p, 2, 7);			/* never looked at */
+		raw_send(fds[0], p, n, 0);
+		until(&b.closed, 1);
+		if (b.err != E_PROTO || b.sum != 5)
+			fail_msg("%s: %s, sum %u", bad[i].what, err_name(b.err), (unsigned)b.sum);
+		end_close(&b);
+		close(fds[0]);
+	}
+	assert_int_equal(open_fds(), before);
+}
+
+/* A frame with a descriptor travels alone. */
+static void
+test_fd_not_alone(void **state)
+{
+	struct end	b;
+	uint8_t		p[128];
+	struct wr	w;
+	unsigned	before = open_fds();
+	int		fds[2];
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_MASTER);
+	ipc_header(p, IPC_CHANNEL, 9, 0);
+	wr_init(&w, p + IPC_HEADER, 9);
+	ipc_pack_channel(&w, &(struct ipc_channel){ .room = ROOM_SMTPD, .instance = 1 });
+	ipc_header(p + IPC_HEADER + 9, IPC_GO, 0, 1);
+	raw_send(fds[0], p, IPC_HEADER + 9 + IPC_HEADER, 1);
+	until(&b.closed, 1);
+	assert_int_equal(b.err, E_PROTO);
+	assert_int_equal(b.messages, 0);
+	end_close(&b);
+	close(fds[0]);
+	assert_int_equal(open_fds(), before);
+}
+
+/* Our own table of descriptors is full: the kernel drops what came, and that must not go unseen. */
+static void
+test_fd_table_full(void **state)
+{
+	struct end	a, b;
+	struct rlimit	old, small;
+	int		fds[2];
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_MASTER, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_MASTER);
+	assert_int_equal(send_channel(&a.ch, 1, STDIN_FILENO), E_OK);
+	ipc_flush_all();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	small = old;
+	small.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+	until(&b.closed, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(b.err, E_PROTO);
+	assert_int_equal(b.messages, 0);
+	end_close(&a);
+	end_close(&b);
+}
+
+static void
+test_handler_refuses(void **state)
+{
+	struct end	a, b;
+	int		fds[2];
+
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_SMTPD);
+	b.refuse = 1;
+	send_abort(&a.ch, 1);
+	send_abort(&a.ch, 2);
+	until(&b.closed, 1);
+	assert_int_equal(b.err, E_PROTO);
+	assert_int_equal(b.messages, 1);
+	end_close(&b);
+	until(&a.closed, 1);			/* and the sender learns it */
+	assert_int_equal(a.err, E_CLOSED);
+	end_close(&a);
+}
+
+/* ---- the queue's limit ---- */
+
+#define FULL_CHUNK	(IPC_HEADER + 8 + IPC_CHUNK_MAX)
+
+static void
+test_queue_limit(void **state)
+{
+	static const int	over[] = { -1, 0, 1 };
+	static const int	wanted[] = { E_OK, E_OK, E_LIMIT };
+	struct end		a, b;
+	size_t			i, rest;
+	uint64_t		sum;
+	unsigned		n;
+	int			fds[2];
+
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(ipc_pair(fds), E_OK);
+		end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+		for (n = 0; (n + 1) * FULL_CHUNK <= IPC_QUEUE_MAX - IPC_CHUNK_MAX / 2; n++)
+			assert_int_equal(send_chunk(&a.ch, IPC_CHUNK_MAX), E_OK);
+		rest = IPC_QUEUE_MAX - ipc_backlog(&a.ch) - IPC_HEADER - 8 + (size_t)(ssize_t)over[i];
+		assert_true(rest <= IPC_CHUNK_MAX);
+		sum = (uint64_t)n * IPC_CHUNK_MAX;
+		assert_int_equal(send_chunk(&a.ch, rest), wanted[i]);
+		if (wanted[i] == E_OK) {
+			sum += rest;
+			n++;
+			assert_int_equal(send_chunk(&a.ch, 1), E_LIMIT);
+		}
+		/* The peer reads only now: all of it arrives in order, and drained() is called once. */
+		ipc_flush_all();
+		assert_true(ipc_backlog(&a.ch) > 0);
+		end_open(&b, fds[1], ROOM_QUEUE, ROOM_SMTPD);
+		until_messages(&b, n);
+		assert_int_equal(b.sum, sum);
+		until(&a.drained, 1);
+		assert_int_equal(ipc_backlog(&a.ch), 0);
+		assert_int_equal(send_chunk(&a.ch, 1), E_OK);
+		until_messages(&b, n + 1);
+		assert_int_equal(a.drained, 1);
+		end_close(&a);
+		end_close(&b);
+	}
+}
+
+/* ---- re-entry ---- */
+
+static void
+test_close_in_callback(void **state)
+{
+	struct end	a, b, c;
+	unsigned	before = open_fds();
+	int		fds[2], more[2];
+
+	/* Its own channel, with frames and descriptors still to come. */
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_MASTER, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_MASTER);
+	b.close_at_first = &b.ch;
+	send_channel(&a.ch, 1, STDIN_FILENO);
+	send_channel(&a.ch, 2, STDIN_FILENO);
+	send_channel(&a.ch, 3, STDIN_FILENO);
+	until(&b.done, 1);
+	assert_int_equal(b.messages, 1);
+	assert_int_equal(b.closed, 0);		/* who closes is not told */
+	until(&a.closed, 1);
+	end_close(&a);
+
+	/* Another one that has something to read and something to send. */
+	assert_int_equal(ipc_pair(fds), E_OK);
+	assert_int_equal(ipc_pair(more), E_OK);
+	end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+	end_open(&b, fds[1], ROOM_QUEUE, ROOM_SMTPD);
+	end_open(&c, more[1], ROOM_QUEUE, ROOM_SMTPD);
+	b.close_at_first = &c.ch;
+	raw_send(more[0], "junk", 4, 1);
+	{
+		struct ipc_pressure m = { .state = PRESSURE_FULL };
+
+		assert_int_equal(ipc_send(&c.ch, PRESSURE, pressure, &m), E_OK);
+	}
+	send_abort(&a.ch, 1);
+	ipc_flush(&a.ch);
+	until_messages(&b, 1);
+	until(&c.done, 1);
+	assert_true(c.messages == 0 && c.closed <= 1);
+	end_close(&a);
+	end_close(&b);
+	close(more[0]);
+	assert_int_equal(open_fds(), before);
+}
+
+/* ---- without a loop ---- */
+
+static void
+test_sync(void **state)
+{
+	static struct ipc_sync	s;
+	struct end		a;
+	struct ipc_channel	channel;
+	struct ipc_stop		stop = { .within_ms = 5 };
+	struct rd		payload;
+	enum ipc_type		type;
+	uint32_t		seq = 0;
+	uint8_t			p[4];
+	struct wr		w;
+	int			fds[2], fd, i;
+
+	memset(&s, 0, sizeof(s));
+	assert_int_equal(ipc_pair(fds), E_OK);
+	end_open(&a, fds[0], ROOM_MASTER, ROOM_QUEUE);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(ipc_send(&a.ch, STOP, stop, &stop), E_OK);
+	assert_int_equal(send_channel(&a.ch, 9, STDIN_FILENO), E_OK);
+	ipc_flush_all();
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(ipc_recv_sync(fds[1], &s, ROOM_MASTER, ROOM_QUEUE, &type, &payload, &fd), E_OK);
+		assert_int_equal(type, IPC_STOP);
+		assert_int_equal(fd, -1);
+		stop.within_ms = 0;
+		assert_int_equal(ipc_unpack_stop(&payload, &stop), E_OK);
+		assert_int_equal(stop.within_ms, 5);
+	}
+	assert_int_equal(ipc_recv_sync(fds[1], &s, ROOM_MASTER, ROOM_QUEUE, &type, &payload, &fd), E_OK);
+	assert_int_equal(type, IPC_CHANNEL);
+	assert_int_equal(ipc_unpack_channel(&payload, &channel), E_OK);
+	assert_int_equal(channel.instance, 9);
+	assert_true(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+	close(fd);
+
+	/* The other way, into the loop. */
+	wr_init(&w, p, sizeof(p));
+	ipc_pack_log_socket(&w, &(struct ipc_log_socket){ .kind = LOG_TO_SYSLOG });
+	assert_int_equal(ipc_send_sync(fds[1], &seq, IPC_READY, NULL, 0, -1), E_OK);
+	assert_int_equal(ipc_send_sync(fds[1], &seq, IPC_READY, NULL, 0, -1), E_OK);
+	assert_int_equal(seq, 2);
+	until_messages(&a, 2);
+	/* A frame that does not belong there. */
+	assert_int_equal(ipc_send_sync(fds[1], &seq, IPC_LOG, p, w.len, STDIN_FILENO), E_OK);
+	until(&a.closed, 1);
+	assert_int_equal(a.err, E_PROTO);
+	end_close(&a);
+	assert_int_equal(ipc_recv_sync(fds[1], &s, ROOM_MASTER, ROOM_QUEUE, &type, &payload, &fd), E_CLOSED);
+	assert_int_equal(ipc_send_sync(fds[1], &seq, IPC_READY, NULL, 0, -1), E_CLOSED);
+	close(fds[1]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		T(test_close_loses_nothing),
+		T(test_half_closed),
+		T(test_many_frames_one_datagram),
+		T(test_order),
+		T(test_sequence_wraps),
+		T(test_refused_at_home),
+		T(test_bad_frames),
+		T(test_fd_not_alone),
+		T(test_fd_table_full),
+		T(test_handler_refuses),
+		T(test_queue_limit),
+		T(test_close_in_callback),
+		T(test_sync),
+	};
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	log_open("test");
+	log_use(LOG_TO_STDERR, null);	/* the warnings are wanted, not their text */
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
