@@ -80,7 +80,7 @@ static const struct call calls[] = {
 	{ SB_STORE, SCMP_SYS(pwrite64) }, { SB_STORE, SCMP_SYS(pwritev) },
 	{ SB_STORE, SCMP_SYS(fallocate) }, { SB_STORE, SCMP_SYS(ftruncate) }, { SB_STORE, SCMP_SYS(sync_file_range) },
 	{ SB_STORE, SCMP_SYS(statfs) }, { SB_STORE, SCMP_SYS(fstatfs) }, { SB_STORE, SCMP_SYS(flock) },
-	{ SB_STORE, SCMP_SYS(msync) },
+	{ SB_STORE, SCMP_SYS(msync) }, { SB_STORE, SCMP_SYS(fadvise64) },
 	{ SB_MAILDIR, SCMP_SYS(openat2) }, { SB_MAILDIR, SCMP_SYS(mkdirat) }, { SB_MAILDIR, SCMP_SYS(linkat) },
 	{ SB_MAILDIR, SCMP_SYS(unlinkat) }, { SB_MAILDIR, SCMP_SYS(renameat) }, { SB_MAILDIR, SCMP_SYS(renameat2) },
 
@@ -131,7 +131,7 @@ static const struct arg_call arg_calls[] = {
 	OPTION(IPPROTO_IPV6, IPV6_V6ONLY), OPTION(IPPROTO_IPV6, IPV6_MTU_DISCOVER), OPTION(IPPROTO_IPV6, IPV6_MTU),
 	OPTION(IPPROTO_IPV6, IPV6_TCLASS), OPTION(IPPROTO_IPV6, IPV6_UNICAST_HOPS),
 
-	{ SB_THREADS, SCMP_SYS(clone), 1, { MASKED(0, ~(scmp_datum_t)0, THREAD_FLAGS) } },
+	{ SB_THREADS, SCMP_SYS(clone), 1, { SCMP_CMP64(0, SCMP_CMP_EQ, THREAD_FLAGS) } },
 };
 
 static void
