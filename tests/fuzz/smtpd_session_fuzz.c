@@ -1,0 +1,265 @@
+/*
+ * smtpd_session_fuzz.c -- the server's session core: any octets, in any cuts.
+ *
+ * The first two octets choose the set-up and the cuts, the rest is what the client sends.  It is run in
+ * one piece, cut, and octet by octet.  Oracles: the same replies, calls to queue and bodies each time; one reply
+ * per command and one per message; a commit names what was handed over; no body
+ * holds a bare CR or LF; no recipient that strangers may not write to; replies are whole lines of at most 512
+ * octets.  Queue answers at once, in turn durable and otherwise.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/err.h"
+#include "common/siphash.h"
+#include "smtpd/session.h"
+
+#define RECORD_MAX	(4u << 20)
+
+struct run {
+	struct smtp_session s;
+	struct smtp_env	 env;
+	struct buf	 out, record, body;
+	struct buf	 begin;		/* goes into the record at COMMIT: before that the cuts decide what queue hears */
+	unsigned	 replies;	/* in the last call */
+	unsigned	 commits;
+	int		 begun;
+	uint64_t	 now;
+};
+
+static void
+must(int ok)
+{
+	if (!ok)
+		abort();
+}
+
+static struct run *
+run_of(struct smtp_session *s)
+{
+	return ((struct run *)(void *)s);
+}
+
+static int
+op_begin(struct smtp_session *s)
+{
+	struct run	*r = run_of(s);
+	struct slice	 a = buf_slice(&s->txn->rcpts);
+	unsigned	 n = 0;
+	const char	*at;
+
+	must(!r->begun && r->body.len == 0);
+	r->begun = 1;
+	buf_drain(&r->begin, r->begin.len);
+	buf_addf(&r->begin, "begin <%s>", s->txn->sender);
+	for (; a.n != 0; a = slice_make(a.p + strlen(a.p) + 1, a.n - strlen(a.p) - 1)) {
+		must((at = strrchr(a.p, '@')) != NULL && strlen(a.p) <= ADDRESS_MAX);
+		must(s->may_relay || strcmp(at, "@all.example") == 0 ||
+		    strcmp(at, "@branch.example") == 0 || strcasecmp(a.p, "alice@mx.example.org") == 0 ||
+		    strcasecmp(a.p, "postmaster@mx.example.org") == 0 ||
+		    strncasecmp(a.p, "\"alice\"@", 8) == 0 || strncasecmp(a.p, "\"postmaster\"@", 13) == 0);
+		buf_addf(&r->begin, " <%s>", a.p);
+		n++;
+	}
+	must(n == s->txn->nrcpt && n > 0);
+	buf_adds(&r->begin, "\n");
+	return (E_OK);
+}
+
+static int
+op_body(struct smtp_session *s, struct slice run)
+{
+	struct run	*r = run_of(s);
+
+	must(r->begun && run.n != 0 && run.n <= s->txn->window);
+	return (buf_add(&r->body, run.p, run.n));
+}
+
+static int
+op_commit(struct smtp_session *s)
+{
+	struct run	*r = run_of(s);
+	const char	*b = buf_slice(&r->body).p;
+	size_t		 i, n = r->body.len;
+
+	must(r->begun && n == s->txn->body_len);
+	must(n <= s->env->conf->message_size_limit && s->txn->trace.received <= HOPS_MAX);
+	for (i = 0; i < n; i++) {
+		if (b[i] == '\r')
+			must(i + 1 < n && b[i + 1] == '\n');
+		if (b[i] == '\n')
+			must(i > 0 && b[i - 1] == '\r');
+	}
+	must(n == 0 || b[n - 1] == '\n');
+	buf_add(&r->record, buf_slice(&r->begin).p, r->begin.len);
+	buf_addf(&r->record, "commit %u %zu\n", s->txn->nrcpt, n);
+	if (n != 0)
+		buf_add(&r->record, b, n);
+	buf_drain(&r->body, n);
+	r->begun = 0;
+	r->commits++;
+	return (E_OK);
+}
+
+static void
+op_abort(struct smtp_session *s)
+{
+	struct run	*r = run_of(s);
+
+	must(r->begun);
+	r->begun = 0;
+	buf_drain(&r->body, r->body.len);
+}
+
+static void
+op_reject(struct smtp_session *s, struct slice reply)
+{
+	must(reply.n >= 4 && s->verb != NULL);
+}
+
+static int
+op_own(struct smtp_session *s, const struct net_addr *a)
+{
+	return (net_addr_is_loopback(a));
+}
+
+static const struct smtp_ops ops = { op_begin, op_body, op_commit, op_abort, op_reject, op_own };
+
+static void
+collect(struct run *r)
+{
+	struct slice	 o = buf_slice(&r->out);
+	const char	*lf;
+	size_t		 n;
+
+	while (o.n != 0) {
+		must((lf = memchr(o.p, '\n', o.n)) != NULL);
+		n = (size_t)(lf + 1 - o.p);
+		must(n >= 6 && n <= 512 && lf[-1] == '\r' && o.p[0] >= '2' && o.p[0] <= '5');
+		must(memchr(o.p, '\r', n - 2) == NULL && (o.p[3] == ' ' || o.p[3] == '-'));
+		r->replies += o.p[3] == ' ';
+		buf_add(&r->record, o.p, n);
+		o = slice_make(o.p + n, o.n - n);
+	}
+	buf_drain(&r->out, r->out.len);
+}
+
+static void
+answer(struct run *r)
+{
+	if (r->s.state == ST_COMMIT)
+		smtp_result(&r->s, r->commits % 3 == 2 ? TXN_FULL : TXN_DURABLE, r->commits, r->now);
+	else if (r->s.state == ST_DATA && r->s.txn->blocked_ms != 0)
+		smtp_credit(&r->s, TXN_WINDOW, r->now);
+	else if (r->s.state == ST_NAME)
+		smtp_name(&r->s, "client.example", r->now);
+	collect(r);
+}
+
+static void
+play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, unsigned cut)
+{
+	size_t		off = 0, have = 0, step, used;
+	uint32_t	before;
+
+	memset(r, 0, sizeof(*r));
+	buf_init(&r->out, REPLIES_MAX);
+	buf_init(&r->record, RECORD_MAX);
+	buf_init(&r->body, RECORD_MAX);
+	buf_init(&r->begin, RECORD_MAX);
+	r->env.conf = conf;
+	r->env.ops = &ops;
+	r->env.out = &r->out;
+	r->env.queue_up = 1;
+	r->s.env = &r->env;
+	r->s.listener = "mx";
+	r->s.may_relay = flags & 1;
+	r->s.name_pending = flags >> 1 & 1;
+	r->now = 5000;
+	smtp_open(&r->s, r->now);
+	collect(r);
+	must(r->replies == 1);
+	while (have < in.n && !smtp_closed(&r->s)) {
+		step = cut == 0 ? in.n : cut == 1 ? 1 : 1 + (have * 13 + cut) % cut;
+		have = in.n - have < step ? in.n : have + step;
+		do {
+			before = r->s.state;
+			r->replies = 0;
+			used = smtp_input(&r->s, slice_make(in.p + off, have - off), r->now);
+			must(used <= have - off);
+			off += used;
+			collect(r);
+			if (smtp_blocked(&r->s) && !smtp_closed(&r->s)) {
+				answer(r);
+				must(!smtp_blocked(&r->s) || smtp_closed(&r->s));
+				used = 1;
+			}
+			/* One octet at a time each call is one command, or some octets of a message. */
+			if (cut == 1 && !r->s.quiet) {
+				if ((before & ST_ANY) != 0)
+					must(r->replies == (used != 0));
+				else if (before == ST_DATA)
+					must(r->replies == (r->s.state != ST_DATA));
+			}
+		} while (used != 0 && off <= have && off < in.n && !smtp_closed(&r->s) &&
+		    (off < have || r->s.state != before));
+	}
+	if (smtp_closed(&r->s))
+		buf_addf(&r->record, "closed: %s\n", r->s.reason);
+	else
+		buf_addf(&r->record, "open: %u\n", r->s.state);
+	smtp_eof(&r->s, "eof");
+	must(!r->begun && r->s.txn == NULL);
+	smtp_env_clear(&r->env);
+	buf_clear(&r->out);
+	buf_clear(&r->body);
+	buf_clear(&r->begin);
+}
+
+static int
+same(struct run *a, struct run *b)
+{
+	return (slice_eq(buf_slice(&a->record), buf_slice(&b->record)));
+}
+
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const char		*rcpts[] = { "alice" };
+	static struct conf_domain	 domains[] = {
+		{ .name = "all.example", .all = 1, .deliver = { .kind = HOP_MAILDIR } },
+		{ .name = "branch.example", .relay = 1 },
+		{ .name = "mx.example.org", .nrcpt = 1, .rcpt = rcpts, .deliver = { .kind = HOP_MAILDIR } },
+	};
+	static struct run		 whole, cut, octets;
+	static int			 seeded;
+	struct conf			 conf = { .hostname = "mx.example.org", .postmaster = "",
+					     .ndomains = 3, .domains = domains };
+	struct slice			 in;
+
+	if (size < 2 || size > 200000)
+		return (0);
+	if (!seeded) {
+		siphash_seed();
+		seeded = 1;
+	}
+	conf.message_size_limit = (data[0] & 4) != 0 ? 100 : 1000000;
+	conf.smtpd.command_timeout = conf.smtpd.data_timeout = 300;
+	conf.smtpd.errors_max = (data[0] & 8) != 0 ? 2 : 1000;
+	conf.smtpd.commands_max = (data[0] & 16) != 0 ? 5 : 100000;
+	conf.smtpd.rcpt_max = (data[0] & 32) != 0 ? 2 : RCPT_MAX;
+	in = slice_make(data + 2, size - 2);
+	play(&whole, &conf, data[0], in, 0);
+	play(&cut, &conf, data[0], in, 2 + data[1]);
+	play(&octets, &conf, data[0], in, 1);
+	must(same(&whole, &cut) && same(&whole, &octets));
+	buf_clear(&whole.record);
+	buf_clear(&cut.record);
+	buf_clear(&octets.record);
+	return (0);
+}
