@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -170,6 +171,9 @@ seccomp_enter(const struct sandbox *sb)
 	scmp_filter_ctx	ctx;
 	int		err;
 
+	/* A thread's own arena reads a file of /proc when it shrinks; the main one does not. */
+	if ((sb->groups & SB_THREADS) != 0 && (sb->groups & FILES) == 0)
+		mallopt(M_ARENA_MAX, 1);
 	if ((ctx = seccomp_init(SCMP_ACT_KILL_PROCESS)) == NULL)
 		log_fatal("sandbox: seccomp filter: out of memory");
 	if ((err = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS)) != 0)
