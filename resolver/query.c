@@ -455,6 +455,17 @@ resolver_init(struct resolver *res, uv_loop_t *loop, struct ub_ctx *ub, uint32_t
 }
 
 void
+resolver_clear(struct resolver *res)
+{
+	size_t	i;
+
+	for (i = 0; i < LOOKUP_BUCKETS; i++)
+		while (res->bucket[i] != NULL)
+			lookup_cancel(res->bucket[i]);
+	uv_close((uv_handle_t *)&res->sweep, NULL);
+}
+
+void
 asker_init(struct asker *a, struct resolver *res,
     void (*answer)(struct asker *, const struct ipc_dns_answer *))
 {

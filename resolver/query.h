@@ -61,6 +61,8 @@ struct asker {
 /* sockets: what the context was made with. */
 void	resolver_init(struct resolver *, uv_loop_t *, struct ub_ctx *, uint32_t timeout_ms,
 	    unsigned sockets);
+/* Before ub_ctx_delete(): forgets every lookup.  All askers were cleared; the sweep's handle is closed. */
+void	resolver_clear(struct resolver *);
 
 void	asker_init(struct asker *, struct resolver *,
 	    void (*answer)(struct asker *, const struct ipc_dns_answer *));
