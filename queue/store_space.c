@@ -107,6 +107,7 @@ space_grow(struct store *s)
 	    fallocate(fd, 0, st.st_size, (off_t)s->grow_step) == 0) ||
 	    ftruncate(fd, st.st_size + (off_t)s->grow_step) == 0)
 		s->grown += s->grow_step;
+	(void)fsync(fd);	/* the new size; what matters is flushed again by the commit that needs it */
 }
 
 int
