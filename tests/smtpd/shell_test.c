@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ifaddrs.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,7 +33,8 @@
 
 struct bed {
 	pid_t		 pid;
-	int		 master, queue;
+	int		 master, queue, resolver;
+	uint32_t	 resolver_seq;
 	uint32_t	 master_seq, queue_seq;
 	struct ipc_sync	*in;		/* from smtpd to queue */
 	struct sockaddr_in addr;
@@ -73,9 +76,12 @@ pair(int fds[2])
 	assert_int_equal(ipc_send_sync((b)->queue, &(b)->queue_seq, IPC_##NAME, buf_, w_.len, -1), E_OK); \
 } while (0)
 
+static unsigned	few;		/* descriptors the child may have; 0 leaves it */
+
 static void
 child(int fd)
 {
+	struct rlimit		rl = { few, few };
 	static struct smtpd	d;
 	static struct room	room;
 	char			name[] = "postern-smtpd", *argv[] = { name, NULL };
@@ -83,6 +89,8 @@ child(int fd)
 	alarm(120);		/* should the test die */
 	if (fd != ROOM_CHANNEL_FD && dup2(fd, ROOM_CHANNEL_FD) == -1)
 		_exit(9);
+	if (few != 0 && setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		_exit(7);
 	if (getenv("SMTPD_BIN") != NULL) {
 		execl(getenv("SMTPD_BIN"), name, (char *)NULL);
 		_exit(8);
@@ -111,6 +119,18 @@ new_queue(struct bed *b)
 	TELL(b, CHANNEL, channel, &m, fds[1]);
 	close(fds[1]);
 	QUEUE_SAYS(b, PRESSURE, pressure, &p);
+}
+
+static void
+new_resolver(struct bed *b)
+{
+	struct ipc_channel	m = { .room = ROOM_RESOLVER };
+	int			fds[2];
+
+	pair(fds);
+	b->resolver = fds[0];
+	TELL(b, CHANNEL, channel, &m, fds[1]);
+	close(fds[1]);
 }
 
 static int
@@ -146,6 +166,7 @@ make_conf(void)
 	    .message_size_limit = 1000000, .nlisteners = 1, .listeners = &l, .ndomains = 1,
 	    .domains = &dom };
 	c.smtpd.processes = 1;
+	c.smtpd.client_names = 1;
 	c.smtpd.command_timeout = c.smtpd.data_timeout = 300;
 	c.smtpd.errors_max = c.smtpd.commands_max = 100000;
 	c.smtpd.min_rate = 100;
@@ -202,6 +223,7 @@ setup(void **state)
 	TELL(b, LISTENER, listener, &lm, fd);
 	close(fd);
 	new_queue(b);
+	new_resolver(b);
 	assert_int_equal(ipc_send_sync(b->master, &b->master_seq, IPC_GO, "", 0, -1), E_OK);
 	*state = b;
 	return (0);
@@ -217,6 +239,7 @@ teardown(void **state)
 	assert_int_equal(waitpid(b->pid, &st, 0), b->pid);
 	assert_true(WIFEXITED(st) && WEXITSTATUS(st) == 0);
 	close(b->queue);
+	close(b->resolver);
 	free(b->in);
 	free(b);
 	return (0);
@@ -303,7 +326,7 @@ struct seen {
 	unsigned	begins, rcpts, chunks, commits, aborts;
 	uint64_t	octets;
 	uint64_t	body_len;
-	char		sender[ADDRESS_MAX + 1], rcpt[ADDRESS_MAX + 1];
+	char		sender[ADDRESS_MAX + 1], rcpt[ADDRESS_MAX + 1], name[DOMAIN_MAX + 1];
 };
 
 static int
@@ -322,6 +345,7 @@ on_frame(void *arg, enum ipc_type type, struct rd *r)
 		s->begins++;
 		s->txn = begin.txn;
 		memcpy(s->sender, begin.sender, sizeof(s->sender));
+		memcpy(s->name, begin.name, sizeof(s->name));
 		assert_string_equal(begin.helo, "client.example");
 		assert_string_equal(begin.listener, "mx");
 		assert_int_equal(begin.esmtp, 1);
@@ -576,6 +600,156 @@ client_that_does_not_read(void **state)
 	close(fd);
 }
 
+static int
+setup_few(void **state)
+{
+	int	rc;
+
+	few = 20;
+	rc = setup(state);
+	few = 0;
+	return (rc);
+}
+
+static int
+is_greeting(int fd)
+{
+	char	line[256];
+	ssize_t	n = recv(fd, line, sizeof(line), 0);
+
+	assert_true(n > 10);
+	if (memcmp(line, "220 ", 4) == 0)
+		return (1);
+	assert_memory_equal(line, "421 4.3.2 ", 10);
+	assert_non_null(memmem(line, (size_t)n, "no descriptor is free", 21));
+	return (0);
+}
+
+static void
+no_descriptor_is_free(void **state)
+{
+	struct bed	*b = *state;
+	int		 fd[PER_ADDRESS], n, refused;
+
+	for (n = 0; n < PER_ADDRESS; n++) {
+		fd[n] = dial(b);
+		if (!is_greeting(fd[n]))
+			break;
+	}
+	assert_true(n > 0 && n < PER_ADDRESS);	/* the limit of descriptors came first */
+	refused = fd[n];
+	hear_end(refused);
+	close(refused);
+	fd[n] = dial(b);		/* waits in the backlog until one leaves */
+	say(fd[0], "QUIT\r\n");
+	hear(fd[0], "221");
+	close(fd[0]);
+	while (!is_greeting(fd[n])) {	/* the listener looks again each tick */
+		close(fd[n]);
+		fd[n] = dial(b);
+	}
+	for (; n > 0; n--)
+		close(fd[n]);
+}
+
+/* A client whose address is not loopback; -1 if this machine has none. */
+static int
+dial_from_outside(const struct bed *b, struct net_addr *own)
+{
+	struct ifaddrs	*all, *i;
+	uint16_t	 port;
+	int		 fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc = -1;
+
+	assert_true(fd != -1);
+	set_wait(fd);
+	assert_int_equal(getifaddrs(&all), 0);
+	for (i = all; i != NULL && rc == -1; i = i->ifa_next) {
+		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET ||
+		    net_addr_from_sockaddr(own, &port, i->ifa_addr) != E_OK || net_addr_is_loopback(own))
+			continue;
+		if (bind(fd, i->ifa_addr, sizeof(struct sockaddr_in)) == 0 &&
+		    connect(fd, (const struct sockaddr *)&b->addr, sizeof(b->addr)) == 0)
+			rc = fd;
+	}
+	freeifaddrs(all);
+	if (rc == -1)
+		close(fd);
+	return (rc);
+}
+
+/* The next question; the answer is rec, or NXDOMAIN. */
+static void
+resolve(struct bed *b, struct ipc_sync *in, unsigned type, const char *name, struct dns_record *rec)
+{
+	static struct ipc_dns_query	q;
+	struct ipc_dns_answer		m = { .type = (uint8_t)type, .status = DNS_NXDOMAIN };
+	uint8_t				buf[4096];
+	struct rd			r;
+	struct wr			w;
+	enum ipc_type			t;
+	int				fd;
+
+	assert_int_equal(ipc_recv_sync(b->resolver, in, ROOM_SMTPD, ROOM_RESOLVER, &t, &r, &fd), E_OK);
+	assert_int_equal(t, IPC_DNS_QUERY);
+	assert_int_equal(ipc_unpack_dns_query(&r, &q), E_OK);
+	assert_int_equal(q.type, type);
+	assert_string_equal(q.name, name);
+	assert_true(q.timeout_ms <= NAME_WAIT_MS);
+	m.id = q.id;
+	if (rec != NULL) {
+		m.status = DNS_OK;
+		m.nrec = 1;
+		m.rec = rec;
+	}
+	wr_init(&w, buf, sizeof(buf));
+	ipc_pack_dns_answer(&w, &m);
+	assert_int_equal(ipc_send_sync(b->resolver, &b->resolver_seq, IPC_DNS_ANSWER, buf, w.len, -1), E_OK);
+}
+
+static void
+client_name_leads_back(void **state)
+{
+	static struct ipc_sync	 in;
+	static struct dns_record ptr, addr;
+	struct bed		*b = *state;
+	struct seen		 s = { 0 };
+	struct net_addr		 own;
+	char			 ip[NET_ADDR_STRLEN];
+	int			 fd = dial_from_outside(b, &own), round;
+
+	if (fd == -1)
+		skip();
+	memset(&in, 0, sizeof(in));
+	in.passed = -1;
+	snprintf(ptr.ptr.host, sizeof(ptr.ptr.host), "Name.Example");
+	addr.addr = own;
+	for (round = 0; round < 3; round++) {
+		if (fd == -1)
+			fd = dial_from_outside(b, &own);
+		hear(fd, "220");
+		say(fd, "EHLO client.example\r\n");
+		hear_ehlo(fd);
+		say(fd, "MAIL FROM:<s@client.example>\r\nRCPT TO:<r@all.example>\r\nDATA\r\n");
+		hear(fd, "250 2.1.0");
+		hear(fd, "250 2.1.5");		/* and 354 once the name is known */
+		if (round == 1)
+			addr.addr.a[15] ^= 1;	/* leads elsewhere */
+		resolve(b, &in, DNS_PTR, net_addr_str(&own, ip), round == 2 ? NULL : &ptr);
+		if (round < 2)
+			resolve(b, &in, DNS_ADDR, "name.example", &addr);
+		hear(fd, "354");
+		memset(&s, 0, sizeof(s));
+		say(fd, "a\r\n.\r\n");
+		queue_hears(b, &s);
+		assert_int_equal(s.commits, 1);
+		assert_string_equal(s.name, round == 0 ? "name.example" : "");
+		result(b, s.txn, TXN_DURABLE, 7);
+		hear(fd, "250");
+		close(fd);
+		fd = -1;
+	}
+}
+
 static void
 stop_between_messages(void **state)
 {
@@ -612,6 +786,8 @@ main(void)
 		TEST(share_of_one_address),
 		TEST(client_that_does_not_read),
 		TEST(stop_between_messages),
+		TEST(client_name_leads_back),
+		cmocka_unit_test_setup_teardown(no_descriptor_is_free, setup_few, teardown),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
