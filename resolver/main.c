@@ -135,7 +135,7 @@ main(int argc, char **argv)
 	struct ub_ctx		*ctx;
 	unsigned		 sockets;
 
-	log_open("postern-resolver");
+	log_open("resolver");
 	the_room = &room;
 	room_open(&room, ROOM_RESOLVER, argc, argv, &ops, NULL);
 	if ((base = event_base_new(&room.loop)) == NULL)
