@@ -54,8 +54,7 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 	case IPC_NEED_LOG:
 		if (rd_end(r) != E_OK)
 			return (E_PROTO);
-		d->want_log = 1;
-		channel_send_log(d);
+		d->want_log = 1;	/* the periodic timer sees to it: asking often costs us nothing */
 		return (E_OK);
 	default:
 		return (E_PROTO);

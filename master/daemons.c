@@ -168,10 +168,14 @@ daemons_start(struct master *m)
 			continue;
 		if (supervise_event(&d->sv, SV_START, now_mono_ms()) != SV_DO_SPAWN)
 			continue;
-		if (daemon_spawn(d) == E_OK)
-			set |= UINT64_C(1) << d->slot;
-		else
-			daemon_failed(d, "could not be started");
+		if (daemon_spawn(d) != E_OK) {
+			(void)supervise_event(&d->sv, SV_STOP, now_mono_ms());
+			(void)supervise_event(&d->sv, SV_EXIT, now_mono_ms());
+			channels_join(m, set);		/* so that they hear STOP */
+			ready_failed(m);
+			return;
+		}
+		set |= UINT64_C(1) << d->slot;
 		daemon_arm(d);
 	}
 	/* All at once, so that queue knows all its peers before it schedules anything. */

@@ -122,9 +122,9 @@ drop_enter(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
 	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		log_fatal("no_new_privs: %s", strerror(errno));
+#ifndef DROP_NO_FILTER
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		log_fatal("PR_SET_DUMPABLE: %s", strerror(errno));
-#ifndef DROP_NO_FILTER
 	drop_filter();
 #endif
 }

@@ -181,6 +181,7 @@ listen_commit(struct listeners *ls, struct listeners *old)
 		memset(ls->l[i].borrowed, 0, sizeof(ls->l[i].borrowed));
 	}
 	*old = *ls;
+	ls->n = 0;	/* moved: a later listen_abort() of it must find nothing */
 }
 
 void

@@ -36,7 +36,7 @@ struct listeners {
 int	listen_prepare(struct listeners *, const struct listeners *old, const struct conf *, unsigned nproc,
 	    char *err, size_t size);
 void	listen_abort(struct listeners *);				/* close what listen_prepare() bound anew */
-void	listen_commit(struct listeners *, struct listeners *old);	/* close what of old was not taken over */
+void	listen_commit(struct listeners *, struct listeners *old);	/* moves it to old, closes what old had and it has not */
 void	listen_close(struct listeners *);
 /* The one with this name, address and port, or NULL. */
 const struct listener *listen_find(const struct listeners *, const struct listener *);

@@ -81,6 +81,8 @@ main(int argc, char **argv)
 	signals_start(m);
 	daemons_init(m);
 	reloads_first(m);			/* fatal if the configuration is refused */
+	if (m->stopping)
+		return (m->status);
 	open_resources(m);
 	drop_enter();
 	use_log(m);

@@ -31,6 +31,7 @@ print_try(const struct master *m)
 		return;
 	l = &c->listeners[0];
 	(void)net_addr_str(&l->addr, addr);
+	log_flush();
 	/* Log lines may have gone to the same file, by another open file. */
 	(void)lseek(STDOUT_FILENO, 0, SEEK_END);
 	/* curl says what stands behind the last slash in its EHLO; --crlf, since SMTP has no bare LF. */

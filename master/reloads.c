@@ -81,7 +81,7 @@ reloads_first(struct master *m)
 	m->next_fd = -1;
 	m->job_running = 1;
 	config_start(&m->job, &m->loop, &m->source, first_done, m);
-	while (m->job_running)
+	while (m->job_running && !m->stopping)
 		(void)uv_run(&m->loop, UV_RUN_ONCE);
 }
 
