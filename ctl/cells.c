@@ -76,3 +76,25 @@ cell_path(const char *address, char *dst, size_t size)
 	dst[n + 1] = '\0';
 	return (dst);
 }
+
+char *
+cell_plain(char *dst, size_t size, const char *p, size_t n)
+{
+	static const char	hex[] = "0123456789abcdef";
+	size_t			i, len = 0;
+	unsigned char		c;
+
+	for (i = 0; i < n && size - len > 4; i++) {
+		c = (unsigned char)p[i];
+		if (c >= 0x20 && c <= 0x7e) {
+			dst[len++] = (char)c;
+			continue;
+		}
+		dst[len++] = '\\';
+		dst[len++] = 'x';
+		dst[len++] = hex[c >> 4];
+		dst[len++] = hex[c & 15];
+	}
+	dst[len] = '\0';
+	return (dst);
+}

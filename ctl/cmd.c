@@ -10,8 +10,8 @@
 #include <time.h>
 
 #include "common/err.h"
-#include "common/reply.h"
 #include "common/units.h"
+#include "ctl/cells.h"
 #include "ctl/checker.h"
 #include "ctl/conn.h"
 #include "ctl/json.h"
@@ -71,7 +71,7 @@ complain(const char *path, int err)
 	    err == E_NOMEM ? "out of memory" : "input or output failed");
 }
 
-/* The server's own text: lines, each escaped. */
+/* The server's or the checker's own text, line by line. */
 static void
 print_lines(FILE *f, const char *prefix, const char *text)
 {
@@ -80,8 +80,7 @@ print_lines(FILE *f, const char *prefix, const char *text)
 
 	while (*text != '\0') {
 		n = strcspn(text, "\n");
-		(void)fprintf(f, "%s%s\n", prefix,
-		    text_escape(line, sizeof(line), slice_make(text, n)));
+		(void)fprintf(f, "%s%s\n", prefix, cell_plain(line, sizeof(line), text, n));
 		text += n + (text[n] == '\n');
 	}
 }
@@ -101,6 +100,20 @@ status_text(unsigned status)
 	}
 }
 
+/* Errors of a reload stand as they are, FILE:LINE: text; others say what they are about. */
+static void
+print_refusal(const char *operand, const struct ipc_ctl_end *end)
+{
+	char	prefix[512];
+
+	(void)snprintf(prefix, sizeof(prefix), "posternctl: %.400s%s", operand != NULL ? operand : "",
+	    operand != NULL ? ": " : "");
+	if (end->text[0] == '\0')
+		print_lines(stderr, prefix, status_text(end->status));
+	else
+		print_lines(stderr, strchr(end->text, '\n') != NULL ? "" : prefix, end->text);
+}
+
 /* The end of an answer that changed something, or of one that failed. */
 static void
 print_end(const struct ctl_args *a, const char *operand, int status, const struct ipc_ctl_end *end)
@@ -115,11 +128,7 @@ print_end(const struct ctl_args *a, const char *operand, int status, const struc
 		return;
 	}
 	if (status != EXIT_DONE) {
-		if (end->text[0] != '\0')
-			print_lines(stderr, operand == NULL ? "" : "posternctl: ", end->text);
-		else
-			(void)fprintf(stderr, "posternctl: %s%s%s\n", operand != NULL ? operand : "",
-			    operand != NULL ? ": " : "", status_text(end->status));
+		print_refusal(operand, end);
 		return;
 	}
 	print_lines(stdout, "", end->text);
@@ -190,9 +199,7 @@ cmd_rows(const struct ctl_args *a, const char *path)
 		if (err != E_OK)
 			complain(path, err);
 		else if (status != EXIT_DONE)
-			(void)fprintf(stderr, "posternctl: %s%s%s\n", operand != NULL ? operand : "",
-			    operand != NULL ? ": " : "",
-			    end.text[0] != '\0' ? end.text : status_text(end.status));
+			print_refusal(operand, &end);
 		if (status > worst)
 			worst = status;
 		if (err != E_OK)

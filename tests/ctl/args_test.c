@@ -190,6 +190,8 @@ cells(void **state)
 	assert_string_equal(cell_until(100, 100, s), "now");
 	assert_string_equal(cell_until(160, 100, s), "1m");
 	assert_string_equal(cell_time(0, s), "-");
+	assert_string_equal(cell_plain(s, sizeof(s), "a \"b\" \\ \033\xc3", 10), "a \"b\" \\ \\x1b\\xc3");
+	assert_string_equal(cell_plain(s, 8, "abcdefgh", 8), "abcd");
 	assert_string_equal(cell_path("", p, sizeof(p)), "<>");
 	assert_string_equal(cell_path("a@b", p, sizeof(p)), "<a@b>");
 	assert_string_equal(cell_path("a\033[2J", p, sizeof(p)), "<a\\x1b[2J>");
