@@ -25,6 +25,7 @@
 #define MAP_SLACK		(64ull << 20)	/* map beyond the quota, for pages that a commit frees and cannot use yet */
 #define GROW_STEP		(64ull << 20)	/* the file grows by this much, ahead of need */
 #define GROW_STEP_MIN		(1ull << 20)
+#define LOOK_STEP		(1u << 20)	/* octets between two looks at the disk by the thread */
 #define FULL_MARGIN_MAX		(16ull << 20)	/* "nearly full" begins this far before the limit */
 #define BATCH_OPS		1024		/* of one transaction */
 #define BATCH_OCTETS		(8u << 20)
@@ -117,6 +118,7 @@ struct store {
 	struct wtxn	 w;
 	uint64_t	 hwm_kept;	/* the mark that is in the store */
 	uint64_t	 grown;		/* the file's size, as far as we made it */
+	uint64_t	 looked;	/* octets in use when the disk was last asked */
 	int		 more_removal;	/* there may be marks of MARK_REMOVE */
 
 	pthread_t	 thread;

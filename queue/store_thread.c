@@ -197,6 +197,7 @@ note_success(struct store *s, uint64_t nop, const struct store_figures *f, int64
 	s->fig.trash = f->trash;
 	if (s->w.held != 0)
 		s->fig.held = f->held;
+	s->fig.octets = f->octets;
 	s->fig.commits++;
 	s->fig.operations += nop;
 	s->failures = 0;
@@ -206,7 +207,11 @@ note_success(struct store *s, uint64_t nop, const struct store_figures *f, int64
 		s->hwm = s->hwm_kept = s->w.hwm;
 	pthread_mutex_unlock(&s->lock);
 	s->more_removal = s->w.removals;
-	space_look(s, f->octets);
+	/* The disk is asked each second anyway, and here only after so much more that it may matter. */
+	if (f->octets > s->looked + LOOK_STEP || f->octets + LOOK_STEP < s->looked) {
+		s->looked = f->octets;
+		space_look(s, f->octets);
+	}
 	space_grow(s);
 }
 
