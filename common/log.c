@@ -62,7 +62,10 @@ static int		 stamp_len;
 static char		 ident[STAMP_SIZE];	/* "postern-smtpd[812]: " */
 static int		 ident_len;
 
+static size_t	format_line(char *, size_t, enum log_level, const char *, va_list) __attribute__((format(printf, 4, 0)));
 static void	put_line(enum log_level, const char *, va_list) __attribute__((format(printf, 2, 0)));
+static void	put_linef(enum log_level, const char *, ...) __attribute__((format(printf, 2, 3)));
+static void	log_va(enum log_level, const char *, va_list) __attribute__((format(printf, 2, 0)));
 
 static const int severity[] = {		/* RFC 3164 4.1.1 */
 	[LV_DEBUG] = 7, [LV_INFO] = 6, [LV_WARN] = 4, [LV_FATAL] = 2,
@@ -72,7 +75,7 @@ static void
 make_ident(void)
 {
 	ident_len = snprintf(ident, sizeof(ident), "%s%s[%ld]: ",
-	    strcmp(program, "posternd") == 0 ? "" : "postern-", program, (long)getpid());
+	    strncmp(program, "postern", strlen("postern")) == 0 ? "" : "postern-", program, (long)getpid());
 	if (ident_len >= (int)sizeof(ident))
 		ident_len = (int)sizeof(ident) - 1;
 }

@@ -19,6 +19,22 @@
 #include "common/log.h"
 #include "common/sandbox_parts.h"
 
+#if SANDBOX_SANITIZER
+/*
+ * The leak checker asks this at exit.  It needs /proc and a second process, and what it cannot have
+ * inside the sandbox it takes for a failure of the program.
+ */
+static int	entered;
+
+int	__lsan_is_turned_off(void);
+
+int
+__lsan_is_turned_off(void)
+{
+	return (entered);
+}
+#endif
+
 /* ---- limits ---- */
 
 static void
@@ -167,6 +183,9 @@ sandbox_enter(const struct sandbox *sb, const struct sandbox_run *run)
 
 	if (sb->net_none && (sb->groups & (SB_CONNECT | SB_UDP)) != 0)
 		log_fatal("sandbox: %s: no network and network calls contradict", sb->name);
+#if SANDBOX_SANITIZER
+	entered = 1;
+#endif
 	one_thread();
 	limits(sb, run);
 	if ((ruleset = landlock_prepare(sb, run, &abi)) == -1)
