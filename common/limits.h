@@ -86,6 +86,7 @@
 #define RETRY_HINT_MAX_S	86400	/* a remote host's hint counts up to this */
 #define RECEIVED_MAX		2048	/* our own Received field */
 #define TXN_PEER_MAX		20000	/* open transactions of one smtpd */
+#define TXN_RCPT_MEMORY_MAX	(64u << 20)	/* octets of recipients in open transactions, all together */
 #define TXN_MEMORY_MAX		(256u << 10)	/* a larger body streams into the store */
 #define TXN_AHEAD_MAX		(1u << 20)	/* octets of one body on their way into the store at once */
 #define QUEUE_BODY_BUDGET	(96u << 20)	/* bodies in memory, all together */

@@ -1,0 +1,538 @@
+/*
+ * control.c -- the operator's connections: one request each, its answer streamed.  Shell.
+ *
+ * Master has taken the kernel's word for who asks; whoever could connect may ask (the socket's mode).  A list
+ * walks the store a slice a turn and waits for a reader that is behind (CTL_BACKLOG_MAX), so 100 000
+ * messages cost no memory.  Every change is logged with the operator's uid.
+ */
+#include "queue/control.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "common/units.h"
+
+#define WHY_MESSAGES_MAX	25	/* told of one address or domain */
+
+static int	on_message(struct ipc *, enum ipc_type, struct rd *, int);
+static void	on_closed(struct ipc *, int);
+static void	on_drained(struct ipc *);
+static void	start(struct client *);
+static void	start_one(struct client *);
+static void	pause_set(struct client *, int);
+static int	walk(struct client *);
+static int	walk_domain(struct client *);
+static void	look_at(struct client *, const struct message *);
+static void	change_message(struct client *, const struct message *);
+static void	retry_message(struct client *, const struct message *);
+static void	submit_simple(struct client *, enum store_op_kind, uint64_t, const char *, uint64_t);
+static void	on_simple(struct store_op *, int);
+static struct client_wait *wait_of(struct client *);
+static void	add_change(struct client *, uint64_t, enum change_kind, uint32_t);
+static void	finish_walk(struct client *);
+static void	end(struct client *, enum ctl_status, const char *);
+
+static const struct ipc_ops client_ops = {
+	.message = on_message,
+	.closed = on_closed,
+	.drained = on_drained,
+};
+
+struct simple_op {			/* an operation without a mail in memory */
+	struct store_op	 op;		/* first */
+	struct queue	*q;
+	struct client_wait *wait;
+};
+
+void
+control_client(struct queue *q, const struct ipc_ctl_client *who, int fd)
+{
+	struct client *c;
+
+	if (q->nclients >= CTL_CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
+		log_warn("control: too many connections, uid=%u refused", who->uid);
+		close(fd);
+		return;
+	}
+	c->q = q;
+	c->uid = who->uid;
+	c->verb = who->verb;
+	if (ipc_open(&c->ipc, &q->room.loop, fd, q->room.self, ROOM_CTL, &client_ops, c) != E_OK) {
+		close(fd);
+		free(c);
+		return;
+	}
+	DL_APPEND(q->clients, c);
+	q->nclients++;
+}
+
+static void
+free_client(struct ipc *ipc)
+{
+	free(ipc->arg);
+}
+
+static void
+on_closed(struct ipc *ipc, int err)
+{
+	struct client *c = ipc->arg;
+
+	if (err == E_PROTO)
+		log_warn("control: uid=%u broke the conversation", c->uid);
+	if (c->wait != NULL) {
+		c->wait->client = NULL;	/* its changes go on */
+		if (c->wait->pending == 0)
+			free(c->wait);
+		c->wait = NULL;
+	}
+	DL_DELETE(c->q->clients, c);
+	c->q->nclients--;
+	ipc_close(ipc, free_client);
+}
+
+static void
+on_drained(struct ipc *ipc)
+{
+	struct client *c = ipc->arg;
+
+	if (c->step == CL_WALK)
+		queue_work(c->q);
+}
+
+static int
+on_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int fd)
+{
+	struct client *c = ipc->arg;
+
+	if (type != IPC_CTL_REQUEST || c->step != CL_REQUEST || ipc_unpack_ctl_request(r, &c->req) != E_OK ||
+	    c->req.verb != c->verb)
+		return (E_PROTO);
+	start(c);
+	return (E_OK);
+}
+
+static void
+start(struct client *c)
+{
+	c->after.when = 0;
+	switch (c->req.verb) {
+	case CTL_STATUS_QUEUE:
+		(void)view_send_figures(c);
+		end(c, CTL_OK, "");
+		return;
+	case CTL_PAUSE:
+	case CTL_RESUME:
+		pause_set(c, c->req.verb == CTL_PAUSE);
+		return;
+	case CTL_FLUSH:
+		if (c->req.text[0] == '\0') {
+			end(c, CTL_BAD, "flush needs a domain");
+			return;
+		}
+		break;
+	case CTL_LIST:
+		c->trash = (c->req.state & (1 << MSG_DELETED)) != 0 &&
+		    (c->req.state & ~(1u << MSG_DELETED)) == 0;
+		break;
+	case CTL_SHOW:
+	case CTL_WHY:
+		if (c->req.msgid != 0) {
+			start_one(c);
+			return;
+		}
+		if (c->req.text[0] == '\0') {
+			end(c, CTL_BAD, "a queue ID, an address or a domain is needed");
+			return;
+		}
+		break;
+	case CTL_HOLD:
+	case CTL_RELEASE:
+	case CTL_RETRY:
+	case CTL_DELETE:
+	case CTL_UNDO:
+		if (c->req.msgid != 0) {
+			start_one(c);
+			return;
+		}
+		if (!c->req.all) {
+			end(c, CTL_BAD, "a queue ID or --all is needed");
+			return;
+		}
+		c->trash = c->req.verb == CTL_UNDO;
+		break;
+	default:
+		end(c, CTL_BAD, "not a request to the queue");
+		return;
+	}
+	if ((c->req.verb == CTL_WHY || c->req.verb == CTL_FLUSH) && strchr(c->req.text, '@') == NULL)
+		(void)view_send_destination(c, c->req.text);
+	c->step = CL_WALK;
+	queue_work(c->q);
+}
+
+static void
+start_one(struct client *c)
+{
+	struct queue *q = c->q;
+	struct message m;
+	struct view v;
+	size_t n = 0;
+	int err;
+
+	err = store_get_message(q->store, c->req.msgid, &m);
+	m.msgid = c->req.msgid;
+	if (err == E_NOTFOUND) {	/* perhaps in the trash */
+		if (store_list(q->store, c->req.msgid - 1, 1, &m, 1, &n) == E_OK && n == 1 &&
+		    m.msgid == c->req.msgid) {
+			c->trash = 1;
+			err = E_OK;
+		}
+	}
+	if (err == E_OK && c->req.verb != CTL_SHOW && c->req.verb != CTL_WHY &&
+	    c->trash != (c->req.verb == CTL_UNDO))
+		err = E_NOTFOUND;
+	if (err != E_OK) {
+		end(c, err == E_NOTFOUND ? CTL_NOT_FOUND : CTL_FAILED,
+		    err == E_NOTFOUND ? "no such message" : "its record is damaged");
+		return;
+	}
+	if (c->req.verb != CTL_SHOW && c->req.verb != CTL_WHY) {
+		change_message(c, &m);
+		finish_walk(c);
+		return;
+	}
+	view_message(q, &m, c->trash, "", &v);
+	if (view_send_message(c, &m, &v) == E_OK && view_send_recipients(c, &m, "") == E_OK)
+		(void)view_send_story(c, &m, c->req.verb == CTL_WHY);
+	c->count = 1;
+	end(c, CTL_OK, "");
+}
+
+static void
+pause_set(struct client *c, int on)
+{
+	if (!on && c->q->room.conf->queue.paused) {
+		end(c, CTL_FAILED, "queue { paused = true } stands in the configuration");
+		return;
+	}
+	c->q->paused = (uint8_t)on;
+	qlog_operator(0, on ? "paused" : "resumed", c->uid);
+	submit_simple(c, STORE_META, 0, "paused0", (uint64_t)on);
+	finish_walk(c);
+	if (!on) {
+		feed_note(c->q, 0);
+		dispatch_run(c->q);
+	}
+}
+
+/* A slice for each client that walks; true if one could go on at once. */
+int
+control_work(struct queue *q)
+{
+	struct client *c, *tmp;
+	int more = 0;
+
+	DL_FOREACH_SAFE(q->clients, c, tmp) {
+		if (c->step != CL_WALK || ipc_backlog(&c->ipc) > CTL_BACKLOG_MAX)
+			continue;
+		if (q->nchange > FEED_CHANGES_MAX) {
+			more = 1;
+			continue;
+		}
+		more |= walk(c);
+	}
+	return (more);
+}
+
+static int
+walk(struct client *c)
+{
+	static struct message found[CTL_SLICE];
+	size_t i, n = 0;
+
+	if (c->req.verb == CTL_WHY || c->req.verb == CTL_FLUSH)
+		return (walk_domain(c));
+	if (store_list(c->q->store, c->after.msgid, c->trash, found, CTL_SLICE, &n) != E_OK) {
+		end(c, CTL_FAILED, "the store cannot be read");
+		return (0);
+	}
+	for (i = 0; i < n; i++) {
+		c->after.msgid = found[i].msgid;
+		look_at(c, &found[i]);
+	}
+	if (n == CTL_SLICE)
+		return (1);
+	if (c->req.verb == CTL_LIST && !c->trash && (c->req.state & (1 << MSG_DELETED))) {
+		c->trash = 1;		/* both were asked for: now those in the trash */
+		c->after.msgid = 0;
+		return (1);
+	}
+	finish_walk(c);
+	return (0);
+}
+
+/* By the index of domains: WHY of an address or a domain, FLUSH. */
+static int
+walk_domain(struct client *c)
+{
+	static struct store_due found[CTL_SLICE];
+	const char *at = strrchr(c->req.text, '@');
+	const char *domain = at != NULL ? at + 1 : c->req.text;
+	struct message m;
+	struct view v;
+	size_t i, n = 0;
+
+	if (store_domain(c->q->store, domain, &c->after, found, CTL_SLICE, &n) != E_OK) {
+		end(c, CTL_FAILED, "the store cannot be read");
+		return (0);
+	}
+	for (i = 0; i < n; i++) {
+		c->after = found[i];
+		if (found[i].msgid == c->last ||
+		    store_get_message(c->q->store, found[i].msgid, &m) != E_OK)
+			continue;
+		c->last = m.msgid = found[i].msgid;
+		if (c->req.verb == CTL_FLUSH) {
+			retry_message(c, &m);
+			continue;
+		}
+		view_message(c->q, &m, 0, c->req.text, &v);
+		if (!v.match)
+			continue;
+		if (c->seen++ >= WHY_MESSAGES_MAX)
+			continue;
+		c->count++;
+		if (view_send_message(c, &m, &v) == E_OK && view_send_recipients(c, &m, c->req.text) == E_OK)
+			(void)view_send_story(c, &m, 1);
+	}
+	if (n == CTL_SLICE)
+		return (1);
+	if (at != NULL && c->req.verb == CTL_WHY)
+		(void)view_send_destination(c, domain);
+	finish_walk(c);
+	return (0);
+}
+
+static void
+look_at(struct client *c, const struct message *m)
+{
+	struct view v;
+
+	view_message(c->q, m, c->trash, c->req.text, &v);
+	if (!v.match)
+		return;
+	if (c->req.verb != CTL_LIST) {
+		change_message(c, m);
+		return;
+	}
+	if (c->req.state != 0 && (c->req.state & (1u << v.state)) == 0)
+		return;
+	c->count++;
+	(void)view_send_message(c, m, &v);
+}
+
+static void
+change_message(struct client *c, const struct message *m)
+{
+	switch (c->req.verb) {
+	case CTL_HOLD:
+		if ((m->flags & MSGF_HELD) == 0) {
+			qlog_operator(m->msgid, "held", c->uid);
+			add_change(c, m->msgid, CH_HOLD, 0);
+		}
+		break;
+	case CTL_RELEASE:
+		if (m->flags & MSGF_HELD) {
+			qlog_operator(m->msgid, "released", c->uid);
+			add_change(c, m->msgid, CH_RELEASE, 0);
+		}
+		break;
+	case CTL_DELETE:
+		qlog_operator(m->msgid, "deleted", c->uid);
+		add_change(c, m->msgid, CH_TRASH, 0);
+		break;
+	case CTL_UNDO:
+		qlog_operator(m->msgid, "undeleted", c->uid);
+		submit_simple(c, STORE_UNDO, m->msgid, NULL, 0);
+		break;
+	default:
+		retry_message(c, m);
+		break;
+	}
+}
+
+struct retrying {
+	struct queue	*q;
+	uint64_t	 msgid;
+	struct change	*list, **tail;
+};
+
+static int
+retry_recipient(void *arg, const struct recipient *r)
+{
+	struct retrying *t = arg;
+	struct sched_dest *d;
+	struct change *ch;
+
+	/* What is in memory is being tried, or is about to be. */
+	if (rcpt_is_over(r))
+		return (0);
+	if ((d = route_dest(t->q, r->address)) != NULL)
+		sched_dest_reset(t->q->sched, d);
+	if (sched_state(t->q->sched, t->msgid, r->index) != SCHED_ABSENT ||
+	    (ch = change_new(t->q, CH_RETRY, r->index)) == NULL)
+		return (0);
+	*t->tail = ch;
+	t->tail = &ch->next;
+	return (0);
+}
+
+static void
+retry_message(struct client *c, const struct message *m)
+{
+	struct retrying t = { .q = c->q, .msgid = m->msgid };
+	struct mail *mail;
+	struct change *ch;
+
+	t.tail = &t.list;
+	if (store_each_recipient(c->q->store, m->msgid, retry_recipient, &t) != E_OK && t.list == NULL)
+		return;
+	qlog_operator(m->msgid, "retried", c->uid);
+	if (t.list == NULL) {
+		c->count++;
+		return;
+	}
+	if (wait_of(c) == NULL || mail_get(c->q, m->msgid, &mail) != E_OK) {
+		while ((ch = t.list) != NULL) {
+			t.list = ch->next;
+			change_free(c->q, ch);
+		}
+		return;
+	}
+	c->wait->pending++;
+	t.list->wait = c->wait;		/* one word for the message */
+	mail_change(c->q, mail, t.list);
+}
+
+static void
+add_change(struct client *c, uint64_t msgid, enum change_kind kind, uint32_t index)
+{
+	struct change *ch;
+	struct mail *mail;
+
+	if (wait_of(c) == NULL)
+		return;
+	if (mail_get(c->q, msgid, &mail) != E_OK || (ch = change_new(c->q, kind, index)) == NULL) {
+		c->wait->failed++;
+		return;
+	}
+	ch->wait = c->wait;
+	c->wait->pending++;
+	mail_change(c->q, mail, ch);
+}
+
+static void
+submit_simple(struct client *c, enum store_op_kind kind, uint64_t msgid, const char *name, uint64_t value)
+{
+	struct simple_op *s;
+
+	if (wait_of(c) == NULL)
+		return;
+	if ((s = calloc(1, sizeof(*s))) == NULL) {
+		c->wait->failed++;
+		return;
+	}
+	s->q = c->q;
+	s->wait = c->wait;
+	s->op.kind = kind;
+	s->op.done = on_simple;
+	s->op.msgid = msgid;
+	s->op.name = name;
+	s->op.value = value;
+	c->wait->pending++;
+	store_submit(c->q->store, &s->op);
+}
+
+static void
+on_simple(struct store_op *op, int err)
+{
+	struct simple_op *s = (struct simple_op *)op;
+	struct mail *m;
+
+	if (op->kind == STORE_UNDO && err == E_OK) {
+		/* A job that outlived the deletion may still hold the old record. */
+		if ((m = mail_find(s->q, op->msgid)) != NULL)
+			m->m.flags &= ~(uint32_t)MSGF_HELD;
+		feed_note(s->q, 0);
+	}
+	control_done(s->q, s->wait, err);
+	free(s);
+}
+
+static struct client_wait *
+wait_of(struct client *c)
+{
+	if (c->wait == NULL && (c->wait = calloc(1, sizeof(*c->wait))) != NULL)
+		c->wait->client = c;
+	return (c->wait);
+}
+
+void
+control_done(struct queue *q, struct client_wait *w, int err)
+{
+	w->pending--;
+	if (err == E_OK)
+		w->changed++;
+	else
+		w->failed++;
+	if (w->client == NULL) {
+		if (w->pending == 0)
+			free(w);
+		return;
+	}
+	if (w->complete && w->pending == 0)
+		finish_walk(w->client);
+}
+
+/* Everything was looked at; the answer ends when all that was changed is durable. */
+static void
+finish_walk(struct client *c)
+{
+	char text[128] = "";
+	enum ctl_status status = CTL_OK;
+
+	if (c->step == CL_OVER)
+		return;
+	if (c->wait != NULL) {
+		c->wait->complete = 1;
+		if (c->wait->pending != 0) {
+			c->step = CL_CHANGES;
+			return;
+		}
+		c->count += c->wait->changed;
+		if (c->wait->failed != 0) {
+			(void)snprintf(text, sizeof(text), "%u messages could not be changed",
+			    c->wait->failed);
+			status = CTL_FAILED;
+		}
+		free(c->wait);
+		c->wait = NULL;
+	}
+	if (c->seen > c->count)
+		(void)snprintf(text, sizeof(text), "%llu of %llu messages shown",
+		    (unsigned long long)c->count, (unsigned long long)c->seen);
+	end(c, status, text);
+}
+
+static void
+end(struct client *c, enum ctl_status status, const char *text)
+{
+	struct ipc_ctl_end m = { .status = (uint8_t)status, .count = c->count };
+
+	(void)snprintf(m.text, sizeof(m.text), "%s", text);
+	c->step = CL_OVER;		/* the client closes */
+	(void)ipc_send(&c->ipc, CTL_END, ctl_end, &m);
+}

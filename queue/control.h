@@ -1,0 +1,44 @@
+/*
+ * control.h -- an operator's connection, shared by control.c (who asks, what is walked) and
+ * control_view.c (how messages and destinations are told).
+ */
+#ifndef QUEUE_CONTROL_H
+#define QUEUE_CONTROL_H
+
+#include "queue/queue.h"
+
+enum client_step { CL_REQUEST, CL_WALK, CL_CHANGES, CL_OVER };
+
+struct client {
+	struct ipc	 ipc;		/* first */
+	struct queue	*q;
+	uint32_t	 uid;
+	uint8_t		 verb;		/* what master was asked for */
+	uint8_t		 gone;
+	enum client_step step;
+	struct ipc_ctl_request req;
+	struct client_wait *wait;
+	uint8_t		 trash;		/* walks the trash */
+	struct store_due after;		/* walk: what was looked at last */
+	uint64_t	 last;		/* walk of a domain: the message told last */
+	uint64_t	 count;
+	uint64_t	 seen;		/* WHY: messages that match, told or not */
+	struct client	*prev, *next;
+};
+
+/* What a walk learns of a message from its recipients. */
+struct view {
+	enum msg_state	 state;
+	int64_t		 next;		/* due timeline; 0: none */
+	int		 match;		/* the request's text names its sender or a recipient */
+};
+
+void	view_message(struct queue *, const struct message *, int trash, const char *text, struct view *);
+int	view_send_message(struct client *, const struct message *, const struct view *);
+int	view_send_recipients(struct client *, const struct message *, const char *text);
+/* The last dialogue and, if why, what each recipient waits for. */
+int	view_send_story(struct client *, const struct message *, int why);
+int	view_send_destination(struct client *, const char *domain);
+int	view_send_figures(struct client *);
+
+#endif

@@ -1,0 +1,440 @@
+/*
+ * intake.c -- transactions of one smtpd; see intake.h.
+ *
+ * The peer is hostile (T8): every number is checked against what is open, octets against the window it
+ * was given, memory against budgets.  A shortage of ours is that message's 452, kept until its
+ * commit; what it still sends is taken and dropped within the same window.
+ */
+#include "queue/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/limits.h"
+#include "queue/received.h"
+
+struct ahead_op {			/* chunks ahead of the message, or the end of them */
+	struct store_op	 op;		/* first */
+	struct txn	*txn;
+	uint64_t	 octets;
+};
+
+static int	on_begin(struct intake *, struct rd *);
+static int	on_rcpt(struct intake *, struct rd *);
+static int	on_chunk(struct intake *, struct rd *);
+static int	on_commit(struct intake *, struct rd *);
+static int	on_abort(struct intake *, struct rd *);
+static void	submit_put(struct txn *);
+static int	start_body(struct txn *);
+static void	stream_ahead(struct txn *);
+static void	give_credit(struct txn *);
+static void	on_ahead(struct store_op *, int);
+static void	on_put(struct store_op *, int);
+static void	on_drop(struct store_op *, int);
+static void	txn_answer(struct txn *, enum txn_status);
+static void	txn_end(struct txn *);
+static void	txn_drop(struct txn *);
+static void	txn_maybe_free(struct txn *);
+static void	free_bulk(struct txn *);
+
+/* Which frame is handled in which step is in the handlers' first lines; who may send it, in ipc_msg.h. */
+static const struct {
+	enum ipc_type	type;
+	int		(*fn)(struct intake *, struct rd *);
+} frames[] = {
+	{ IPC_TXN_BEGIN, on_begin },
+	{ IPC_TXN_RCPT, on_rcpt },
+	{ IPC_TXN_CHUNK, on_chunk },
+	{ IPC_TXN_COMMIT, on_commit },
+	{ IPC_TXN_ABORT, on_abort },
+};
+
+void
+intake_init(struct intake *in, const struct intake_ops *ops, void *arg, void *peer,
+    const char *hostname, size_t *memory)
+{
+	memset(in, 0, sizeof(*in));
+	in->ops = ops;
+	in->arg = arg;
+	in->peer = peer;
+	in->hostname = hostname;
+	in->memory = memory;
+}
+
+int
+intake_frame(struct intake *in, enum ipc_type type, struct rd *r)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
+		if (frames[i].type == type)
+			return (frames[i].fn(in, r));
+	return (E_PROTO);
+}
+
+void
+intake_clear(struct intake *in)
+{
+	struct txn *t, *tmp;
+
+	HASH_ITER(hh, in->txns, t, tmp) {
+		txn_end(t);
+		txn_drop(t);
+	}
+}
+
+static struct txn *
+txn_find(struct intake *in, uint32_t number)
+{
+	struct txn *t;
+
+	HASH_FIND(hh, in->txns, &number, sizeof(number), t);
+	return (t);
+}
+
+static int
+on_begin(struct intake *in, struct rd *r)
+{
+	struct txn *t;
+
+	if (in->ntxn >= TXN_PEER_MAX)
+		return (E_PROTO);
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		return (E_PROTO);	/* no room even to remember a refusal: the peer's 451 */
+	if (ipc_unpack_txn_begin(r, &t->begin) != E_OK || txn_find(in, t->begin.txn) != NULL) {
+		free(t);
+		return (E_PROTO);
+	}
+	t->number = t->begin.txn;
+	t->intake = in;
+	t->ops = in->ops;
+	t->arg = in->arg;
+	t->memory = in->memory;
+	t->window = TXN_WINDOW;
+	HASH_ADD(hh, in->txns, number, sizeof(t->number), t);
+	in->ntxn++;
+	return (E_OK);
+}
+
+static int
+on_rcpt(struct intake *in, struct rd *r)
+{
+	struct recipient *more, *rcpt;
+	struct ipc_txn_rcpt m;
+	struct txn *t;
+	uint32_t room;
+	size_t add;
+
+	if (ipc_unpack_txn_rcpt(r, &m) != E_OK)
+		return (E_PROTO);
+	if ((t = txn_find(in, m.txn)) == NULL || t->step != TXN_ENVELOPE || t->nrcpt >= RCPT_MAX)
+		return (E_PROTO);
+	if (t->failed) {
+		t->nrcpt++;
+		return (E_OK);
+	}
+	if (t->nrcpt == t->room) {
+		room = t->room == 0 ? 1 : t->room * 2 > RCPT_MAX ? RCPT_MAX : t->room * 2;
+		add = (room - t->room) * sizeof(*more);
+		if (*t->memory + add > TXN_RCPT_MEMORY_MAX ||
+		    (more = realloc(t->rcpt, room * sizeof(*more))) == NULL) {
+			t->failed = TXN_BUSY;
+			t->nrcpt++;
+			free_bulk(t);
+			return (E_OK);
+		}
+		*t->memory += add;
+		t->rcpt = more;
+		t->room = room;
+	}
+	rcpt = &t->rcpt[t->nrcpt];
+	memset(rcpt, 0, sizeof(*rcpt));
+	rcpt->index = t->nrcpt++;
+	rcpt->state = RCPT_PENDING;
+	rcpt->notify = m.notify;
+	memcpy(rcpt->address, m.address, sizeof(rcpt->address));
+	memcpy(rcpt->orcpt, m.orcpt, sizeof(rcpt->orcpt));
+	return (E_OK);
+}
+
+static int
+on_chunk(struct intake *in, struct rd *r)
+{
+	struct ipc_txn_chunk m;
+	struct txn *t;
+
+	if (ipc_unpack_txn_chunk(r, &m) != E_OK)
+		return (E_PROTO);
+	if ((t = txn_find(in, m.txn)) == NULL || t->step > TXN_BODY || t->nrcpt == 0 ||
+	    m.data.n > t->window)
+		return (E_PROTO);
+	t->window -= (uint32_t)m.data.n;
+	t->owed += (uint32_t)m.data.n;
+	t->received += m.data.n;
+	if (t->received > MESSAGE_SIZE_MAX)
+		return (E_PROTO);
+	if (t->step == TXN_ENVELOPE && start_body(t) != E_OK)
+		t->failed = TXN_BUSY;
+	if (!t->failed && body_add(t->body, m.data) != E_OK)
+		t->failed = TXN_BUSY;
+	if (t->failed)
+		free_bulk(t);
+	else if (t->body->held > TXN_MEMORY_MAX)
+		stream_ahead(t);
+	give_credit(t);
+	return (E_OK);
+}
+
+static int
+on_commit(struct intake *in, struct rd *r)
+{
+	struct ipc_txn_commit m;
+	struct message *msg;
+	struct txn *t;
+	int64_t due;
+	uint32_t i;
+
+	if (ipc_unpack_txn_commit(r, &m) != E_OK)
+		return (E_PROTO);
+	if ((t = txn_find(in, m.txn)) == NULL || t->step > TXN_BODY)
+		return (E_PROTO);
+	if (t->step == TXN_ENVELOPE && !t->failed && t->nrcpt != 0 && start_body(t) != E_OK)
+		t->failed = TXN_BUSY;
+	if (!t->failed && (m.nrcpt != t->nrcpt || m.body_len != t->received || t->nrcpt == 0))
+		t->failed = TXN_MISMATCH;
+	if (t->failed) {
+		txn_answer(t, (enum txn_status)t->failed);
+		txn_drop(t);
+		return (E_OK);
+	}
+	t->step = TXN_STORING;
+	body_seal(t->body);
+	msg = &t->m;
+	msg->msgid = t->msgid;
+	msg->arrival = t->ops->wall(t->arg);
+	msg->body_len = t->body->len;
+	msg->nchunk = t->body->nchunk;
+	msg->nrcpt = t->nrcpt;
+	msg->flags = (t->begin.body8 ? MSGF_BODY8 : 0) | (t->begin.esmtp ? MSGF_ESMTP : 0);
+	msg->client = t->begin.client;
+	memcpy(msg->helo, t->begin.helo, sizeof(msg->helo));
+	memcpy(msg->client_name, t->begin.name, sizeof(msg->client_name));
+	memcpy(msg->sender, t->begin.sender, sizeof(msg->sender));
+	due = t->ops->due(t->arg);
+	for (i = 0; i < t->nrcpt; i++)
+		t->rcpt[i].next = due;
+	t->put.kind = STORE_PUT;
+	t->put.done = on_put;
+	t->put.arg = t;
+	t->put.msgid = t->msgid;
+	t->put.message = msg;
+	t->put.rcpt = t->rcpt;
+	t->put.nrcpt = t->nrcpt;
+	t->put.blocks = t->body->first;
+	/* What went ahead must be there first: a batch that failed is not followed by one that counts on it. */
+	if (t->nop == 0)
+		submit_put(t);
+	return (E_OK);
+}
+
+static void
+submit_put(struct txn *t)
+{
+	t->nop++;
+	t->putting = 1;
+	t->ops->submit(t->arg, &t->put);
+}
+
+static int
+on_abort(struct intake *in, struct rd *r)
+{
+	struct ipc_txn_abort m;
+	struct txn *t;
+
+	if (ipc_unpack_txn_abort(r, &m) != E_OK)
+		return (E_PROTO);
+	if ((t = txn_find(in, m.txn)) == NULL || t->step > TXN_BODY)
+		return (E_PROTO);
+	txn_end(t);
+	txn_drop(t);
+	return (E_OK);
+}
+
+/* The Received field goes in front, once the recipients are known. */
+static int
+start_body(struct txn *t)
+{
+	char field[RECEIVED_MAX];
+	size_t n;
+
+	t->step = TXN_BODY;
+	if (t->failed)
+		return (E_OK);
+	t->msgid = t->ops->new_msgid(t->arg);
+	if ((t->body = body_new()) == NULL)
+		return (E_NOMEM);
+	n = received_write(field, &t->begin, t->intake->hostname, t->msgid,
+	    t->nrcpt == 1 ? t->rcpt[0].address : NULL, t->ops->wall(t->arg));
+	return (n != 0 ? body_add(t->body, slice_make(field, n)) : E_LIMIT);
+}
+
+/* Full blocks go into the store under an incoming mark, so memory does not grow with the message. */
+static void
+stream_ahead(struct txn *t)
+{
+	struct ahead_op *a;
+	struct body_block *b;
+
+	if ((a = calloc(1, sizeof(*a))) == NULL) {
+		t->failed = TXN_BUSY;
+		free_bulk(t);
+		return;
+	}
+	body_seal(t->body);
+	a->op.blocks = body_take_blocks(t->body, 0);
+	for (b = a->op.blocks; b != NULL; b = b->next)
+		a->octets += b->len;
+	a->txn = t;
+	a->op.kind = STORE_CHUNKS;
+	a->op.done = on_ahead;
+	a->op.msgid = t->msgid;
+	t->ahead += a->octets;
+	t->streamed = 1;
+	t->nop++;
+	t->ops->submit(t->arg, &a->op);
+}
+
+/* Half a window at a time; none while too much is on its way into the store. */
+static void
+give_credit(struct txn *t)
+{
+	uint32_t n = t->owed;
+
+	if (t->intake == NULL || t->step > TXN_BODY || n < TXN_WINDOW / 2 || t->ahead > TXN_AHEAD_MAX)
+		return;
+	t->owed = 0;
+	t->window += n;
+	t->ops->credit(t->intake->peer, t->number, n);
+}
+
+static void
+on_ahead(struct store_op *op, int err)
+{
+	struct ahead_op *a = (struct ahead_op *)op;
+	struct txn *t = a->txn;
+
+	body_free_blocks(op->blocks);
+	t->ahead -= a->octets;
+	t->nop--;
+	free(a);
+	if (err != E_OK && t->step != TXN_GONE && !t->failed) {
+		t->failed = err == E_FULL ? TXN_FULL : err == E_NOMEM ? TXN_BUSY : TXN_IO;
+		if (t->step == TXN_BODY)
+			free_bulk(t);
+	}
+	if (t->step == TXN_STORING && t->nop == 0) {
+		if (!t->failed) {
+			submit_put(t);
+			return;
+		}
+		txn_answer(t, (enum txn_status)t->failed);
+		txn_drop(t);
+		return;
+	}
+	give_credit(t);
+	txn_maybe_free(t);
+}
+
+static void
+on_put(struct store_op *op, int err)
+{
+	struct txn *t = op->arg;
+	struct recipient *rcpt;
+
+	t->nop--;
+	t->putting = 0;
+	if (err == E_OK) {
+		/* Ours now, whether or not anybody waits for the answer (RFC 5321 6.1). */
+		t->durable = 1;
+		txn_answer(t, TXN_DURABLE);
+		*t->memory -= t->room * sizeof(*t->rcpt);
+		rcpt = t->rcpt;
+		t->rcpt = NULL;
+		t->room = 0;
+		t->ops->accepted(t->arg, t, rcpt);
+	} else {
+		txn_answer(t, err == E_FULL ? TXN_FULL : err == E_NOMEM ? TXN_BUSY : TXN_IO);
+	}
+	txn_drop(t);
+}
+
+static void
+txn_answer(struct txn *t, enum txn_status status)
+{
+	if (t->intake == NULL)
+		return;
+	t->ops->result(t->intake->peer, t->number, status, status == TXN_DURABLE ? t->msgid : 0);
+	txn_end(t);
+}
+
+/* smtpd's number is free again; what it sends under it belongs to another transaction. */
+static void
+txn_end(struct txn *t)
+{
+	HASH_DEL(t->intake->txns, t);
+	t->intake->ntxn--;
+	t->intake = NULL;
+}
+
+/* Nobody waits for it.  A commit under way still counts; chunks that went ahead of nothing are removed. */
+static void
+txn_drop(struct txn *t)
+{
+	struct ahead_op *a;
+
+	if (t->putting)
+		return;			/* on_put() comes back here */
+	t->step = TXN_GONE;
+	if (t->streamed && !t->durable && (a = calloc(1, sizeof(*a))) != NULL) {
+		/* Without memory for it the next start of the store removes them. */
+		a->txn = t;
+		a->op.kind = STORE_DROP;
+		a->op.msgid = t->msgid;
+		a->op.done = on_drop;
+		t->streamed = 0;
+		t->nop++;
+		t->ops->submit(t->arg, &a->op);
+	}
+	txn_maybe_free(t);
+}
+
+static void
+on_drop(struct store_op *op, int err)
+{
+	struct ahead_op *a = (struct ahead_op *)op;
+
+	a->txn->nop--;
+	txn_maybe_free(a->txn);
+	free(a);
+}
+
+static void
+txn_maybe_free(struct txn *t)
+{
+	if (t->step != TXN_GONE || t->nop != 0)
+		return;
+	free_bulk(t);
+	free(t);
+}
+
+static void
+free_bulk(struct txn *t)
+{
+	*t->memory -= t->rcpt != NULL ? t->room * sizeof(*t->rcpt) : 0;
+	free(t->rcpt);
+	t->rcpt = NULL;
+	t->room = 0;
+	body_unref(t->body);
+	t->body = NULL;
+}

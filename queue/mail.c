@@ -1,0 +1,177 @@
+/*
+ * mail.c -- messages in memory: found by id, freed when nothing needs them.  Shell.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "queue/queue.h"
+
+struct mail *
+mail_find(struct queue *q, uint64_t msgid)
+{
+	struct mail *m;
+
+	HASH_FIND(hh, q->mails, &msgid, sizeof(msgid), m);
+	return (m);
+}
+
+struct mail *
+mail_new(struct queue *q, const struct message *msg, struct recipient *rcpt, struct body *body)
+{
+	struct mail *m;
+
+	if ((m = calloc(1, sizeof(*m))) == NULL)
+		return (NULL);
+	m->msgid = msg->msgid;
+	m->m = *msg;
+	m->rcpt = rcpt;
+	m->body = body != NULL ? body_ref(body) : NULL;
+	m->flow = siphash(msg->sender, strlen(msg->sender));
+	m->pend_tail = &m->pend_head;
+	HASH_ADD(hh, q->mails, msgid, sizeof(m->msgid), m);
+	return (m);
+}
+
+int
+mail_get(struct queue *q, uint64_t msgid, struct mail **out)
+{
+	struct message msg;
+	int err;
+
+	if ((*out = mail_find(q, msgid)) != NULL)
+		return (E_OK);
+	if ((err = store_get_message(q->store, msgid, &msg)) != E_OK)
+		return (err);
+	msg.msgid = msgid;
+	return ((*out = mail_new(q, &msg, NULL, NULL)) != NULL ? E_OK : E_NOMEM);
+}
+
+void
+mail_release(struct queue *q, struct mail *m)
+{
+	if (m->items != 0 || m->jobs != 0 || m->pend_head != NULL || m->op != NULL)
+		return;
+	HASH_DEL(q->mails, m);
+	free(m->rcpt);
+	body_unref(m->body);
+	free(m);
+}
+
+void
+mail_hand_over(struct queue *q, const struct message *msg, struct recipient *rcpt, struct body *body)
+{
+	struct sched_dest *d;
+	struct mail *m;
+	uint32_t i;
+	int err, hot;
+
+	hot = body != NULL && body_memory() < QUEUE_HOT_MAX && !queue_is_paused(q);
+	/* The feed may have seen its due record before we were told of the commit. */
+	if (mail_find(q, msg->msgid) != NULL || sched_room(q->sched) == 0 || queue_is_paused(q) ||
+	    (m = mail_new(q, msg, rcpt, hot ? body : NULL)) == NULL) {
+		feed_note(q, rcpt[0].next);
+		free(rcpt);
+		return;
+	}
+	for (i = 0; i < msg->nrcpt; i++) {
+		if ((d = route_dest(q, rcpt[i].address)) == NULL)
+			err = E_LIMIT;
+		else if ((err = mail_add_item(q, m, i, d)) == E_BUSY)
+			feed_passed(q, d, rcpt[i].next, m->msgid, i);
+		if (err == E_LIMIT || err == E_NOMEM)
+			feed_note(q, rcpt[i].next);
+	}
+	if (!hot) {
+		m->rcpt = NULL;
+		free(rcpt);
+	}
+	mail_release(q, m);
+	dispatch_run(q);
+}
+
+int
+mail_recipient(struct queue *q, struct mail *m, uint32_t index, struct recipient *r)
+{
+	int err;
+
+	if (index >= m->m.nrcpt)
+		return (E_NOTFOUND);
+	if (m->rcpt != NULL) {
+		*r = m->rcpt[index];
+		return (E_OK);
+	}
+	if ((err = store_get_recipient(q->store, m->msgid, index, r)) != E_OK)
+		return (err);
+	r->index = index;
+	return (E_OK);
+}
+
+int
+mail_add_item(struct queue *q, struct mail *m, uint32_t index, struct sched_dest *d)
+{
+	int err;
+
+	if ((err = sched_add(q->sched, m->msgid, index, d, m->flow)) == E_OK)
+		m->items++;
+	return (err);
+}
+
+int
+mail_settle(struct queue *q, struct mail *m, uint32_t index)
+{
+	int fresh, err;
+
+	fresh = sched_state(q->sched, m->msgid, index) == SCHED_ABSENT;
+	if ((err = sched_set(q->sched, m->msgid, index, SCHED_SETTLING)) == E_OK && fresh)
+		m->items++;
+	return (err);
+}
+
+void
+mail_forget_item(struct queue *q, struct mail *m, uint32_t index)
+{
+	if (sched_state(q->sched, m->msgid, index) == SCHED_ABSENT)
+		return;
+	sched_forget(q->sched, m->msgid, index);
+	m->items--;
+}
+
+void
+route_recipient(struct queue *q, const char *address, struct hop *hop, char name[static DEST_NAME_MAX])
+{
+	const char *at = strrchr(address, '@');
+	const char *domain = at != NULL ? at + 1 : q->room.conf->hostname;
+
+	conf_route(q->room.conf, domain, hop);
+	switch (hop->kind) {
+	case HOP_MAILDIR:
+		(void)snprintf(name, DEST_NAME_MAX, "maildir:%s", hop->path);
+		break;
+	case HOP_SMTP:
+		(void)snprintf(name, DEST_NAME_MAX, "[%s]:%u", hop->host, (unsigned)hop->port);
+		break;
+	default:
+		(void)snprintf(name, DEST_NAME_MAX, "%s", domain);
+		break;
+	}
+}
+
+struct sched_dest *
+route_dest(struct queue *q, const char *address)
+{
+	char name[DEST_NAME_MAX];
+	struct hop hop;
+
+	route_recipient(q, address, &hop, name);
+	return (sched_dest_get(q->sched, name, hop.kind == HOP_MAILDIR, uv_now(&q->room.loop)));
+}
+
+int64_t
+mail_expires(struct queue *q, const struct message *m)
+{
+	const struct conf *c = q->room.conf;
+	int64_t life = m->sender[0] != '\0' ? c->queue.lifetime : c->queue.bounce_lifetime;
+
+	return (clock_wall(&q->clock) - clock_age(&q->clock, m->msgid, m->arrival) + life);
+}

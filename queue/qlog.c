@@ -1,0 +1,88 @@
+/*
+ * qlog.c -- queue's log lines, one function an event, so that their keys cannot drift (house-style.md 12).
+ *
+ * Addresses are parsed values, but may hold quoted characters: they are escaped as all that strangers wrote.
+ */
+#include "common/err.h"
+#include "common/log.h"
+#include "common/net.h"
+#include "common/reply.h"
+#include "common/units.h"
+#include "queue/queue.h"
+
+#define SHOWN	(2 * ADDRESS_MAX)
+
+void
+qlog_accepted(const struct message *m)
+{
+	char id[MSGID_STRLEN], from[SHOWN], ip[NET_ADDR_STRLEN];
+
+	log_info("%s accepted from=<%s> size=%llu nrcpt=%u client=%s", msgid_str(m->msgid, id),
+	    text_escape(from, sizeof(from), slice_str(m->sender)), (unsigned long long)m->body_len,
+	    m->nrcpt, net_addr_str(&m->client, ip));
+}
+
+void
+qlog_removed(uint64_t msgid)
+{
+	char id[MSGID_STRLEN];
+
+	log_info("%s removed", msgid_str(msgid, id));
+}
+
+void
+qlog_expired(uint64_t msgid, const struct recipient *r, int64_t age)
+{
+	char id[MSGID_STRLEN], rcpt[SHOWN], span[32];
+
+	log_info("%s expired rcpt=<%s> age=%s attempts=%u", msgid_str(msgid, id),
+	    text_escape(rcpt, sizeof(rcpt), slice_str(r->address)),
+	    duration_str((uint64_t)age, span), r->attempts);
+}
+
+void
+qlog_postponed(uint64_t msgid, const struct recipient *r, const char *dest, uint32_t wait_s)
+{
+	char id[MSGID_STRLEN], rcpt[SHOWN], to[SHOWN], span[32];
+
+	log_debug("%s postponed rcpt=<%s> destination=%s wait=%s", msgid_str(msgid, id),
+	    text_escape(rcpt, sizeof(rcpt), slice_str(r->address)),
+	    text_escape(to, sizeof(to), slice_str(dest)), duration_str(wait_s, span));
+}
+
+void
+qlog_notice(uint64_t msgid, uint64_t notice, enum notice_kind kind, const char *to, uint32_t nrcpt)
+{
+	static const char *names[NOTICE_KINDS] = { "failure", "delay", "success" };
+	char id[MSGID_STRLEN], nid[MSGID_STRLEN], shown[SHOWN];
+
+	log_info("%s notice id=%s kind=%s to=<%s> nrcpt=%u", msgid_str(msgid, id),
+	    msgid_str(notice, nid), names[kind], text_escape(shown, sizeof(shown), slice_str(to)), nrcpt);
+}
+
+void
+qlog_no_notice(uint64_t msgid, const char *why, uint32_t nrcpt)
+{
+	char id[MSGID_STRLEN];
+
+	log_info("%s notice none reason=\"%s\" nrcpt=%u", msgid_str(msgid, id), why, nrcpt);
+}
+
+void
+qlog_operator(uint64_t msgid, const char *what, uint32_t uid)
+{
+	char id[MSGID_STRLEN];
+
+	if (msgid != 0)
+		log_info("%s %s uid=%u", msgid_str(msgid, id), what, uid);
+	else
+		log_info("%s uid=%u", what, uid);
+}
+
+void
+qlog_damaged(uint64_t msgid, const char *what, int err)
+{
+	char id[MSGID_STRLEN];
+
+	log_warn("%s damaged %s error=%s", msgid_str(msgid, id), what, err_name(err));
+}

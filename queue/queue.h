@@ -1,0 +1,216 @@
+/*
+ * queue.h -- the state of the queue daemon, shared by its shell files.
+ *
+ *	receive.c	mail comes in from smtpd (intake.c: the transactions)
+ *	mail.c		messages in memory
+ *	feed.c		what is due comes from the store into the scheduler
+ *	dispatch.c	jobs go to deliver; reports.c: what deliver says about them
+ *	outcome.c	changes of one message, one operation of the store at a time
+ *	bounce.c	notices
+ *	control*.c	the operator
+ *	qlog.c		log lines
+ *
+ * One loop, no locks.  The store's operations belong to who submitted them until done().
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/ipc.h"
+#include "common/room.h"
+#include "queue/clock.h"
+#include "queue/notice.h"
+#include "queue/sched.h"
+#include "queue/store.h"
+#include "queue/table.h"
+
+struct change;
+struct client;
+struct deliver_peer;
+struct job;
+struct mail_op;
+struct smtpd_peer;
+
+/* A message in memory: it has items in the scheduler, jobs, or changes on their way. */
+struct mail {
+	uint64_t	 msgid;
+	struct message	 m;
+	struct recipient *rcpt;		/* all of them while the message is new; else NULL: read from the store */
+	struct body	*body;		/* the whole of it while the message is new; else NULL */
+	uint64_t	 flow;		/* hash of the sender */
+	uint32_t	 items;		/* recipients in the scheduler */
+	uint32_t	 jobs;
+	struct change	*pend_head, **pend_tail;
+	struct mail_op	*op;		/* in the store's hands; one at a time keeps the order */
+	UT_hash_handle	 hh;
+};
+
+enum change_kind {
+	CH_RESULT,		/* an attempt's outcome */
+	CH_POSTPONE,		/* its destination is backed off: later, without an attempt */
+	CH_RETRY,		/* the operator: due now */
+	CH_HOLD, CH_RELEASE, CH_TRASH,	/* the operator; of the whole message */
+};
+
+struct change {
+	struct change	*next;
+	enum change_kind kind;
+	uint32_t	 index;
+	uint8_t		 stale;		/* the recipient was over already: nothing to store */
+	uint32_t	 wait_s;	/* POSTPONE */
+	struct ipc_job_result r;	/* RESULT; POSTPONE: text */
+	uint64_t	 ack_job;	/* with the last result of a job: to be acknowledged */
+	uint64_t	 ack_peer;	/* serial of the deliver_peer */
+	char		*dialogue;	/* owned; NULL if none */
+	struct client_wait *wait;	/* an operator waits for this; may be NULL */
+};
+
+/* An operator's request that changes messages: ends when all its changes did. */
+struct client_wait {
+	struct client	*client;	/* NULL if it has gone */
+	uint32_t	 pending;
+	uint32_t	 changed, failed;
+	uint8_t		 complete;	/* no more will be added */
+};
+
+struct queue_counters {
+	uint64_t	received, delivered, failed, expired, deferred, notices;
+};
+
+struct queue {
+	struct room	 room;
+	struct store	*store;
+	struct sched	*sched;
+	struct clock	 clock;
+	struct notice_rate notice_rate;
+	struct queue_counters count;
+	uint64_t	 rnd;			/* jitter only */
+
+	struct mail	*mails;
+	uint32_t	 nchange;		/* changes not durable yet */
+	struct mail_op	*failed;		/* the store could not: again at the next tick */
+	struct change	*free_changes;
+
+	struct smtpd_peer *smtpds;
+	size_t		 txn_memory;		/* recipients of open transactions */
+	enum store_health health;
+	enum pressure	 pressure;
+
+	struct deliver_peer *delivers;
+	uint64_t	 serial;		/* of deliver peers */
+	struct job	*jobs;
+	uint64_t	 job_next;
+	uint8_t		 went;			/* GO's peers are all here */
+	uint8_t		 open;			/* ... and have synced: jobs may go out */
+	uint8_t		 paused;		/* the operator's pause, kept in the store */
+	uint8_t		 dispatching;
+
+	struct store_due cursor;		/* the feed has looked at all up to here */
+	uint8_t		 feed_wanted;		/* the index has more than was looked at */
+	uv_timer_t	 tick;
+	uv_idle_t	 work;			/* runs while the feed or a list has more to do at once */
+	uint8_t		 work_on;
+
+	struct client	*clients;
+	unsigned	 nclients;
+
+	uint8_t		 stopping, left;
+	uint64_t	 leave_at;		/* loop time in ms */
+	int64_t		 saved;			/* when the clock was last stored */
+	unsigned	 ticks;
+};
+
+static inline uint32_t
+queue_random(struct queue *q)
+{
+	q->rnd ^= q->rnd << 13;
+	q->rnd ^= q->rnd >> 7;
+	q->rnd ^= q->rnd << 17;
+	return ((uint32_t)(q->rnd >> 16));
+}
+
+/* ---- time.c ---- */
+void	queue_time_open(struct queue *);	/* the clock and the pause, from the store */
+void	queue_time_start(struct queue *);
+void	queue_time_stop(struct queue *, uint32_t within_ms);
+void	queue_try_leave(struct queue *);
+void	queue_work(struct queue *);		/* another turn of the loop at once */
+
+/* ---- mail.c ---- */
+struct mail	*mail_find(struct queue *, uint64_t msgid);
+/* In memory or from the store: E_NOTFOUND, E_CORRUPT, E_IO, E_NOMEM. */
+int		 mail_get(struct queue *, uint64_t msgid, struct mail **);
+/* A message that was just stored.  Takes rcpt (malloc'd; NULL: not kept), refers to body (or NULL). */
+struct mail	*mail_new(struct queue *, const struct message *, struct recipient *rcpt, struct body *);
+/* Frees it if nothing needs it any more. */
+void		 mail_release(struct queue *, struct mail *);
+int		 mail_recipient(struct queue *, struct mail *, uint32_t index, struct recipient *);
+int		 mail_add_item(struct queue *, struct mail *, uint32_t index, struct sched_dest *);
+int		 mail_settle(struct queue *, struct mail *, uint32_t index);	/* make or turn into SETTLING */
+void		 mail_forget_item(struct queue *, struct mail *, uint32_t index);
+/* The hop of a recipient by the present configuration and the name of its destination. */
+#define DEST_NAME_MAX	1400
+void		 route_recipient(struct queue *, const char *address, struct hop *, char name[static DEST_NAME_MAX]);
+struct sched_dest *route_dest(struct queue *, const char *address);
+int64_t		 mail_expires(struct queue *, const struct message *);	/* wall clock */
+
+/*
+ * A message that was just stored goes to the scheduler from memory; what does not fit stays to the feed.
+ * Takes rcpt (malloc'd, msg->nrcpt of them).  body: the whole of it, or NULL if it has to be read.
+ */
+void		 mail_hand_over(struct queue *, const struct message *, struct recipient *rcpt, struct body *);
+
+/* ---- feed.c ---- */
+void	feed_run(struct queue *);
+void	feed_more(struct queue *);			/* there is room again */
+void	feed_tick(struct queue *);
+void	feed_note(struct queue *, int64_t when);	/* something became due at when, maybe behind the cursor */
+void	feed_passed(struct queue *, struct sched_dest *, int64_t when, uint64_t msgid, uint32_t index);
+
+/* ---- receive.c ---- */
+void	intake_peer(struct queue *, const struct ipc_channel *, int fd);
+void	intake_pressure(struct queue *);
+void	intake_conf(struct queue *);			/* the configuration is new */
+uint64_t intake_open(const struct queue *);		/* transactions whose commit is under way */
+
+/* ---- dispatch.c, reports.c ---- */
+void	deliver_peer_open(struct queue *, const struct ipc_channel *, int fd);
+void	dispatch_gate(struct queue *);			/* whether jobs may go out now */
+void	dispatch_run(struct queue *);
+int	queue_is_paused(const struct queue *);
+
+/* ---- outcome.c ---- */
+struct change *change_new(struct queue *, enum change_kind, uint32_t index);	/* NULL without memory */
+void	change_free(struct queue *, struct change *);
+/* Takes a list of changes, which go into one operation if they may; the mail may be gone after it. */
+void	mail_change(struct queue *, struct mail *, struct change *);
+void	outcome_again(struct queue *);			/* the tick: what the store could not take */
+void	queue_ack(struct queue *, uint64_t peer, uint64_t job);
+
+/* ---- bounce.c ---- */
+/*
+ * The notice that recipients which failed, expired or are late call for, as an operation to go with
+ * theirs.  E_OK with *out NULL if none is due; E_AGAIN if the rate limit asks to wait.
+ */
+int	bounce_make(struct queue *, struct mail *, enum notice_kind, struct recipient *, uint32_t n,
+	    struct store_op **out);
+
+/* ---- control.c ---- */
+void	control_client(struct queue *, const struct ipc_ctl_client *, int fd);
+int	control_work(struct queue *);			/* a slice for each client; true if there is more at once */
+void	control_done(struct queue *, struct client_wait *, int err);
+
+/* ---- qlog.c: one function an event ---- */
+void	qlog_accepted(const struct message *);
+void	qlog_removed(uint64_t msgid);
+void	qlog_expired(uint64_t msgid, const struct recipient *, int64_t age);
+void	qlog_postponed(uint64_t msgid, const struct recipient *, const char *dest, uint32_t wait_s);
+void	qlog_notice(uint64_t msgid, uint64_t notice, enum notice_kind, const char *to, uint32_t nrcpt);
+void	qlog_no_notice(uint64_t msgid, const char *why, uint32_t nrcpt);
+void	qlog_operator(uint64_t msgid, const char *what, uint32_t uid);
+void	qlog_damaged(uint64_t msgid, const char *what, int err);
+
+#endif

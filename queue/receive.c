@@ -1,0 +1,194 @@
+/*
+ * receive.c -- the channels to smtpd processes, and whether mail is taken now.  Shell around intake.c.
+ */
+#include <stdlib.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "queue/intake.h"
+#include "queue/queue.h"
+
+struct smtpd_peer {
+	struct ipc	 ipc;		/* first */
+	struct queue	*q;
+	struct intake	 intake;
+	uint8_t		 closing;
+	struct smtpd_peer *prev, *next;
+};
+
+static uint64_t
+new_msgid(void *arg)
+{
+	return (store_new_msgid(((struct queue *)arg)->store));
+}
+
+static void
+submit(void *arg, struct store_op *op)
+{
+	store_submit(((struct queue *)arg)->store, op);
+}
+
+static int64_t
+wall(void *arg)
+{
+	return (clock_wall(&((struct queue *)arg)->clock));
+}
+
+static int64_t
+due(void *arg)
+{
+	return (clock_due(&((struct queue *)arg)->clock));
+}
+
+/* A frame that cannot be queued means a peer that does not read: it is closed, and its clients see 451. */
+static void
+check(struct smtpd_peer *p, int err)
+{
+	if (err != E_OK && err != E_CLOSED)
+		log_warn("smtpd[%u]: channel: %s", p->ipc.instance, err_name(err));
+}
+
+static void
+credit(void *peer, uint32_t number, uint32_t octets)
+{
+	struct smtpd_peer *p = peer;
+	struct ipc_txn_credit m = { .txn = number, .octets = octets };
+
+	check(p, ipc_send(&p->ipc, TXN_CREDIT, txn_credit, &m));
+}
+
+static void
+result(void *peer, uint32_t number, enum txn_status status, uint64_t msgid)
+{
+	struct smtpd_peer *p = peer;
+	struct ipc_txn_result m = { .txn = number, .status = (uint8_t)status, .msgid = msgid };
+
+	check(p, ipc_send(&p->ipc, TXN_RESULT, txn_result, &m));
+	if (status == TXN_FULL)
+		store_check_space(p->q->store);
+}
+
+static void
+accepted(void *arg, struct txn *t, struct recipient *rcpt)
+{
+	struct queue *q = arg;
+
+	q->count.received++;
+	qlog_accepted(&t->m);
+	mail_hand_over(q, &t->m, rcpt, t->streamed ? NULL : t->body);
+}
+
+static const struct intake_ops intake_ops = {
+	.new_msgid = new_msgid,
+	.submit = submit,
+	.credit = credit,
+	.result = result,
+	.accepted = accepted,
+	.wall = wall,
+	.due = due,
+};
+
+static int
+on_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int fd)
+{
+	struct smtpd_peer *p = ipc->arg;
+	int err;
+
+	err = intake_frame(&p->intake, type, r);
+	intake_pressure(p->q);
+	return (err);
+}
+
+static void
+free_peer(struct ipc *ipc)
+{
+	free(ipc->arg);
+}
+
+static void
+on_closed(struct ipc *ipc, int err)
+{
+	struct smtpd_peer *p = ipc->arg;
+
+	if (err != E_CLOSED)
+		log_warn("smtpd[%u]: channel ended: %s", ipc->instance, err_name(err));
+	intake_clear(&p->intake);
+	DL_DELETE(p->q->smtpds, p);
+	ipc_close(&p->ipc, free_peer);
+}
+
+static const struct ipc_ops peer_ops = {
+	.message = on_message,
+	.closed = on_closed,
+};
+
+static void
+send_pressure(struct smtpd_peer *p)
+{
+	struct ipc_pressure m = { .state = (uint8_t)p->q->pressure };
+
+	check(p, ipc_send(&p->ipc, PRESSURE, pressure, &m));
+}
+
+void
+intake_peer(struct queue *q, const struct ipc_channel *c, int fd)
+{
+	struct smtpd_peer *p;
+
+	if ((p = calloc(1, sizeof(*p))) == NULL)
+		log_fatal("no memory for a channel");
+	p->q = q;
+	intake_init(&p->intake, &intake_ops, q, p, q->room.conf->hostname, &q->txn_memory);
+	if (ipc_open(&p->ipc, &q->room.loop, fd, q->room.self, ROOM_SMTPD, &peer_ops, p) != E_OK)
+		log_fatal("smtpd[%u]: channel cannot be opened", c->instance);
+	p->ipc.instance = c->instance;
+	DL_APPEND(q->smtpds, p);
+	send_pressure(p);
+}
+
+/* The worst of what the store and memory say; told to all at each change. */
+void
+intake_pressure(struct queue *q)
+{
+	static const char *names[PRESSURES] = { "takes mail", "store is nearly full", "short of memory",
+	    "store has failed" };
+	struct smtpd_peer *p;
+	enum pressure now = PRESSURE_NONE;
+	size_t high;
+
+	/* Back below three quarters before it is over, so that it does not flutter. */
+	high = q->pressure == PRESSURE_BUSY ? QUEUE_BODY_BUDGET / 4 * 3 : QUEUE_BODY_BUDGET / 8 * 7;
+	if (q->health == STORE_FAILED)
+		now = PRESSURE_IO;
+	else if (q->health == STORE_NEARLY_FULL)
+		now = PRESSURE_FULL;
+	else if (body_memory() > high || q->txn_memory > TXN_RCPT_MEMORY_MAX / 8 * 7)
+		now = PRESSURE_BUSY;
+	if (now == q->pressure)
+		return;
+	q->pressure = now;
+	log_warn("intake: %s", names[now]);
+	DL_FOREACH(q->smtpds, p)
+		send_pressure(p);
+}
+
+void
+intake_conf(struct queue *q)
+{
+	struct smtpd_peer *p;
+
+	DL_FOREACH(q->smtpds, p)
+		p->intake.hostname = q->room.conf->hostname;
+}
+
+/* Transactions that are open: the stop waits for them a while. */
+uint64_t
+intake_open(const struct queue *q)
+{
+	const struct smtpd_peer *p;
+	uint64_t n = 0;
+
+	DL_FOREACH(q->smtpds, p)
+		n += p->intake.ntxn;
+	return (n);
+}
