@@ -2,8 +2,9 @@
  * body.c -- DATA and what follows it, up to queue's answer.  Core.
  *
  * RFC 5321 4.1.1.4, 4.5.2, 6.3.  A message that is refused on the way (too large, too many hops, no
- * room) is read on to its final dot, within a bound (R4), so that the client gets to read why.  A bare CR or
- * LF is refused at once and ends the session: nobody could say where that message ends.
+ * room) is read on to its final dot, within a bound (R4), so that the client gets to
+ * read why.  A bare CR or LF is refused at once and ends the session: nobody could say
+ * where that message ends.
  */
 #include <string.h>
 
@@ -105,7 +106,7 @@ take_run(struct smtp_session *s, struct slice run)
 		run.n = t->body_len < limit ? (size_t)(limit - t->body_len) : 0;
 		over = 1;
 	}
-	trace_feed(&t->trace, run);	/* first, so that cuts do not decide which reason is given */
+	trace_feed(&t->trace, run);	/* first: cuts must not decide which reason is given */
 	if (t->trace.received > HOPS_MAX || over) {
 		fail(s, t->trace.received > HOPS_MAX ? FATE_HOPS : FATE_SIZE);
 		return;
@@ -177,7 +178,8 @@ smtp_body_input(struct smtp_session *s, struct slice in)
 		off += used;
 		t->octets_in += used;
 		if (ev == DATA_BARE_CR || ev == DATA_BARE_LF) {
-			smtp_refuse_close(s, ev == DATA_BARE_CR ? "bare-cr" : "bare-lf", 554, "5.6.11",
+			smtp_refuse_close(s, ev == DATA_BARE_CR ? "bare-cr" : "bare-lf", 554,
+			    "5.6.11",
 			    "bare %s in the message: lines end with CR LF",
 			    ev == DATA_BARE_CR ? "CR" : "LF");
 			return (in.n);
@@ -189,7 +191,8 @@ smtp_body_input(struct smtp_session *s, struct slice in)
 			break;
 		}
 		if (t->fate != FATE_OK && run.n != 0 && discarded_enough(s)) {
-			smtp_refuse_close(s, "discard", fates[t->fate].code, fates[t->fate].enhanced,
+			smtp_refuse_close(s, "discard", fates[t->fate].code,
+			    fates[t->fate].enhanced,
 			    "%s", fates[t->fate].text);
 			return (in.n);
 		}

@@ -41,7 +41,8 @@ param_size(struct smtp_session *s, struct slice v, uint64_t *size)
 	int		err;
 
 	if (v.n == 0 || v.n > SIZE_DIGITS_MAX) {
-		smtp_refuse(s, 501, "5.5.4", "SIZE needs a number of up to %d digits", SIZE_DIGITS_MAX);
+		smtp_refuse(s, 501, "5.5.4", "SIZE needs a number of up to %d digits",
+		    SIZE_DIGITS_MAX);
 		return (0);
 	}
 	err = number_parse(size, v, limit != 0 ? limit : MESSAGE_SIZE_MAX);
@@ -135,7 +136,8 @@ cmd_mail(struct smtp_session *s)
 	if (!params(s, slice_make(args.p + used, args.n - used), &size, &body8))
 		return;
 	if (s->mails >= SESSION_MAILS_MAX) {
-		smtp_refuse(s, 452, "4.5.3", "%u messages in one session are enough", SESSION_MAILS_MAX);
+		smtp_refuse(s, 452, "4.5.3", "%u messages in one session are enough",
+		    SESSION_MAILS_MAX);
 		return;
 	}
 	if (!smtp_queue_takes(s))

@@ -18,8 +18,8 @@
 
 #define SHOWN_MAX	400	/* octets of an address in a reply */
 
-/* Mail for this host itself, where the domain is our address or missing: the host name's domain if it
- * is final here, else the postmaster setting, else the first final domain. */
+/* Mail for this host itself, where the domain is our address or missing: the host
+ * name's domain if it is final here, else the postmaster setting, else the first final domain. */
 static void
 own_domain(struct smtp_session *s, const char *local, size_t local_len, char *dst)
 {
@@ -113,7 +113,8 @@ destination(struct smtp_session *s, const struct addr *a, char dst[ADDRESS_MAX +
 		return (0);
 	}
 	if (!s->may_relay && (d->relay || d->all) && is_routing(local)) {
-		smtp_refuse(s, 550, "5.7.1", "<%s>: a route in the local part is not followed", shown(a, text));
+		smtp_refuse(s, 550, "5.7.1", "<%s>: a route in the local part is not followed",
+		    shown(a, text));
 		return (0);
 	}
 	return (1);
@@ -145,7 +146,8 @@ cmd_rcpt(struct smtp_session *s)
 		return;
 	}
 	if (used < args.n && args.p[used] != ' ' && args.p[used] != '\t') {
-		smtp_refuse(s, 501, "5.1.3", "bad recipient address: something follows its bracket");
+		smtp_refuse(s, 501, "5.1.3",
+		    "bad recipient address: something follows its bracket");
 		return;
 	}
 	rest = slice_make(args.p + used, args.n - used);

@@ -11,7 +11,7 @@
 #include "smtpd/session.h"
 
 enum {
-	LAST = 1,		/* ends a pipelined group: its reply is not held back, RFC 2920 3.2 (5) */
+	LAST = 1,		/* ends a pipelined group: reply at once, RFC 2920 3.2 (5) */
 	NOARG = 2,		/* 501 if arguments follow, RFC 5321 4.3.2 */
 	EIGHT = 4,		/* looks at 8-bit arguments itself */
 };
@@ -23,7 +23,7 @@ static const struct smtp_verb {
 	unsigned	 flags;
 } verbs[] = {
 	/* verb		handler		states			flags */
-	{ "MAIL",	cmd_mail,	ST_HELO,		EIGHT },	/* RFC 5321 4.1.1.2 */
+	{ "MAIL",	cmd_mail,	ST_HELO,		EIGHT },	/* 4.1.1.2 */
 	{ "RCPT",	cmd_rcpt,	ST_MAIL | ST_RCPT,	EIGHT },	/* 4.1.1.3 */
 	{ "DATA",	cmd_data,	ST_RCPT,		NOARG | LAST },	/* 4.1.1.4 */
 	{ "EHLO",	cmd_ehlo,	ST_ANY,			LAST },		/* 4.1.1.1 */
@@ -77,11 +77,13 @@ octets_ok(struct smtp_session *s, unsigned flags)
 			return (0);
 		}
 		if (c > 127 && (flags & EIGHT) != 0) {
-			smtp_refuse(s, 553, "5.6.7", "an address that is not ASCII needs SMTPUTF8, which is not offered");
+			smtp_refuse(s, 553, "5.6.7",
+			    "an address that is not ASCII needs SMTPUTF8, which is not offered");
 			return (0);
 		}
 		if (c > 127) {
-			smtp_refuse(s, 501, "5.5.2", "a command with an octet that is not ASCII (%02x)", c);
+			smtp_refuse(s, 501, "5.5.2",
+			    "a command with an octet that is not ASCII (%02x)", c);
 			return (0);
 		}
 	}
@@ -119,7 +121,8 @@ dispatch(struct smtp_session *s, struct slice line, int *last)
 
 	s->commands_all++;
 	if (s->commands++ >= conf->smtpd.commands_max) {
-		smtp_refuse_close(s, "commands", 421, "4.7.0", "%s too many commands without a message",
+		smtp_refuse_close(s, "commands", 421, "4.7.0",
+		    "%s too many commands without a message",
 		    conf->hostname);
 		return;
 	}
@@ -157,11 +160,13 @@ smtp_command_input(struct smtp_session *s, struct slice in, int *last)
 	s->verb = "?";
 	s->args = slice_make(in.p, n);
 	if (lf != NULL && cr == NULL) {
-		smtp_refuse_close(s, "bare-lf", 500, "5.5.2", "bare LF in a command: lines end with CR LF");
+		smtp_refuse_close(s, "bare-lf", 500, "5.5.2",
+		    "bare LF in a command: lines end with CR LF");
 		return (in.n);
 	}
 	if (cr != NULL && cr + 1 != lf && cr + 1 < in.p + n) {
-		smtp_refuse_close(s, "bare-cr", 500, "5.5.2", "bare CR in a command: lines end with CR LF");
+		smtp_refuse_close(s, "bare-cr", 500, "5.5.2",
+		    "bare CR in a command: lines end with CR LF");
 		return (in.n);
 	}
 	if (lf == NULL && n == COMMAND_LINE_MAX) {

@@ -1,9 +1,10 @@
 /*
  * conn.c -- a connection's life: opened, advanced, timed, ended.  Shell; see smtpd.h.
  *
- * An idle connection holds no buffer: reads go into one buffer per process, and all deadlines hang in one
- * wheel.  After a last reply that the client may not have read, the socket is shut for writing and
- * drained for a moment: a close with octets unread would take our words back.
+ * An idle connection holds no buffer: reads go into one buffer per process, and all
+ * deadlines hang in one wheel.  After a last reply that the client may not have read,
+ * the socket is shut for writing and drained for a moment: a close with octets unread
+ * would take our words back.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -202,7 +203,7 @@ wind_up(struct conn *c)
 		conn_poll(c, UV_WRITABLE);
 		return;
 	}
-	/* After QUIT the client has nothing more to say; in all other cases it may be in mid-sentence. */
+	/* After QUIT the client has nothing more to say; else it may be in mid-sentence. */
 	polite = strcmp(c->s.reason, "quit") == 0;
 	if (polite || shutdown(c->fd, SHUT_WR) == -1) {
 		conn_close(c);
@@ -221,7 +222,8 @@ conn_advance(struct conn *c)
 		conn_feed_held(c);
 	if (smtp_closed(&c->s)) {
 		/* Once is enough: while it lingers only reads and the timer matter. */
-		if (c->linger_until == 0 || c->pend != NULL || c->broken || c->events == UV_WRITABLE)
+		if (c->linger_until == 0 || c->pend != NULL || c->broken ||
+		    c->events == UV_WRITABLE)
 			wind_up(c);
 		return;
 	}
@@ -265,7 +267,7 @@ conn_close(struct conn *c)
 		counts_sub(&d->counts, &c->s.client, prefix_len(&c->s.client));
 	}
 	d->counter[COUNT_OPEN]--;
-	uv_close((uv_handle_t *)&c->poll, on_closed);	/* out of the loop before the number is free */
+	uv_close((uv_handle_t *)&c->poll, on_closed);	/* before its number is free */
 	close(c->fd);
 	c->s.listener = NULL;
 	listener_unref(c->l);

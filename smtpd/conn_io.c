@@ -102,7 +102,8 @@ feed(struct conn *c, char *p, size_t len)
 		return;
 	len -= off;
 	if (d->held_total + len > HELD_TOTAL_MAX || (h = malloc(len)) == NULL) {
-		smtp_refuse_close(&c->s, "no-memory", 421, "4.3.2", "%s no memory for what you sent ahead",
+		smtp_refuse_close(&c->s, "no-memory", 421, "4.3.2",
+		    "%s no memory for what you sent ahead",
 		    d->env.conf->hostname);
 		conn_send(c);
 		return;

@@ -16,8 +16,8 @@ conn_log_open(const struct conn *c)
 {
 	char	ip[NET_ADDR_STRLEN];
 
-	log_info("connect client=%s port=%u listener=%s session=%llx", net_addr_str(&c->s.client, ip),
-	    c->s.port, c->l->name, (unsigned long long)c->s.id);
+	log_info("connect client=%s port=%u listener=%s session=%llx",
+	    net_addr_str(&c->s.client, ip), c->s.port, c->l->name, (unsigned long long)c->s.id);
 }
 
 void
@@ -25,7 +25,8 @@ conn_log_end(const struct conn *c)
 {
 	char	ip[NET_ADDR_STRLEN];
 
-	log_info("disconnect client=%s name=%s session=%llx reason=%s commands=%u messages=%u octets=%llu",
+	log_info("disconnect client=%s name=%s session=%llx reason=%s commands=%u messages=%u "
+	    "octets=%llu",
 	    net_addr_str(&c->s.client, ip), c->s.name[0] != '\0' ? c->s.name : "unknown",
 	    (unsigned long long)c->s.id, c->s.reason != NULL ? c->s.reason : "?", c->s.commands_all,
 	    c->s.messages, (unsigned long long)c->s.octets_in);
@@ -38,7 +39,8 @@ conn_log_reject(const struct conn *c, struct slice reply)
 	char				 ip[NET_ADDR_STRLEN], args[SHOWN_MAX], text[SHOWN_MAX];
 	char				 from[SHOWN_MAX];
 
-	log_info("reject client=%s name=%s session=%llx helo=%s%s%s%s verb=%s args=\"%s\" reply=\"%s\"",
+	log_info("reject client=%s name=%s session=%llx helo=%s%s%s%s verb=%s args=\"%s\" "
+	    "reply=\"%s\"",
 	    net_addr_str(&s->client, ip), s->name[0] != '\0' ? s->name : "unknown",
 	    (unsigned long long)s->id, s->helo,
 	    s->txn != NULL ? " from=<" : "",
@@ -52,6 +54,6 @@ conn_log_refused(const struct listener *l, const struct net_addr *a, uint16_t po
 {
 	char	ip[NET_ADDR_STRLEN];
 
-	log_info("reject client=%s port=%u listener=%s verb=CONNECT reply=\"421 %s\"", net_addr_str(a, ip),
-	    port, l->name, why);
+	log_info("reject client=%s port=%u listener=%s verb=CONNECT reply=\"421 %s\"",
+	    net_addr_str(a, ip), port, l->name, why);
 }

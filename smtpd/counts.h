@@ -1,7 +1,8 @@
 /*
  * counts.h -- how many connections an address or a prefix has (pure but for the hash key).
  *
- * Open addressing with SipHash, since strangers choose the keys; grows and shrinks with what it holds.
+ * Open addressing with SipHash, since strangers choose the keys; grows and shrinks with
+ * what it holds.
  */
 #ifndef SMTPD_COUNTS_H
 #define SMTPD_COUNTS_H

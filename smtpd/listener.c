@@ -161,7 +161,8 @@ refuse(struct listener *l, int fd, const struct net_addr *a, uint16_t port, cons
 
 	l->d->counter[COUNT_REFUSED]++;
 	conn_log_refused(l, a, port, why);
-	n = snprintf(text, sizeof(text), "421 %s %s %s\r\n", enhanced, l->d->env.conf->hostname, why);
+	n = snprintf(text, sizeof(text), "421 %s %s %s\r\n", enhanced, l->d->env.conf->hostname,
+	    why);
 	if (n > 0 && write(fd, text, (size_t)n) == -1 && errno == EPIPE)
 		log_debug("refused client has gone");
 	close(fd);
@@ -226,9 +227,10 @@ on_poll(uv_poll_t *h, int status, int events)
 		if (fd == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				break;
-			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			    errno == ENOMEM)
 				exhausted(l, errno);
-			continue;	/* ECONNABORTED and the network's errors are that client's */
+			continue;	/* ECONNABORTED and the like: that client's */
 		}
 		if (net_addr_from_sockaddr(&a, &port, (struct sockaddr *)&ss) != E_OK) {
 			close(fd);

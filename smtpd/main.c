@@ -17,7 +17,7 @@ main(int argc, char **argv)
 	room_open(&room, ROOM_SMTPD, argc, argv, &smtpd_room_ops, &d);
 	smtpd_init(&d, &room);				/* last step that needs more than sockets */
 	run.nofile = smtpd_descriptors(&room);
-	room_sandbox(&room, &smtpd_sandbox, &run);	/* user, root directory, no_new_privs, syscalls */
+	room_sandbox(&room, &smtpd_sandbox, &run);	/* user, root directory, syscalls */
 	room_run(&room);				/* the loop; returns on orderly stop */
 	return (0);
 }

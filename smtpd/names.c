@@ -1,8 +1,9 @@
 /*
  * names.c -- a client's name: PTR, confirmed by the address it leads back to.  Shell.
  *
- * Asked for while the client speaks; a message waits for it at most NAME_WAIT_MS from the connection
- * on (session.h).  A name that is not confirmed, late or failed is "unknown"; nothing depends on it.
+ * Asked for while the client speaks; a message waits for it at most NAME_WAIT_MS from
+ * the connection on (session.h).  A name that is not confirmed, late or failed is
+ * "unknown"; nothing depends on it.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -27,7 +27,7 @@ param_next(struct slice *rest, struct param *pa)
 	pa->value = slice_make(NULL, 0);
 	if (p < end && *p == '=') {
 		start = ++p;
-		while (p < end && *p > ' ' && *p != '=' && *p < 127)	/* char may be signed: 8 bits fail too */
+		while (p < end && *p > ' ' && *p != '=' && *p < 127)	/* 8 bits fail either way */
 			p++;
 		if (p == start)
 			return (E_SYNTAX);

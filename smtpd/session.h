@@ -6,8 +6,8 @@
  * same core.  RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING),
  * 6152 (8BITMIME), 9422 (LIMITS).
  *
- * Cuts do not matter: what smtp_input() did not take is offered again with more behind it, and every
- * reply and every octet of a body is the same however the client's octets were cut.
+ * Cuts do not matter: what smtp_input() did not take is offered again with more behind
+ * it, and every reply and every octet of a body is the same however the client's octets were cut.
  *
  * Units   times are milliseconds of the monotonic clock, sizes octets.
  * Owners  the caller owns session and env; the session owns its transaction, which comes from
@@ -170,13 +170,16 @@ void	smtp_reset(struct smtp_session *);	/* the transaction is over: RSET, EHLO, 
 
 /* smtp_reply.c.  enhanced is "2.0.0" or NULL where RFC 2034 has none; text may be built with care only. */
 void	smtp_reply(struct smtp_session *, unsigned code, const char *enhanced, const char *text);
-void	smtp_replyf(struct smtp_session *, unsigned code, const char *enhanced, const char *fmt, ...)
+void	smtp_replyf(struct smtp_session *, unsigned code, const char *enhanced, const char *fmt,
+    ...)
 	    __attribute__((format(printf, 4, 5)));
 /* A refusal: counted, logged, and 421 in its place when there were too many.  1 if the session goes on. */
-int	smtp_refuse(struct smtp_session *, unsigned code, const char *enhanced, const char *fmt, ...)
+int	smtp_refuse(struct smtp_session *, unsigned code, const char *enhanced, const char *fmt,
+    ...)
 	    __attribute__((format(printf, 4, 5)));
 /* A refusal that ends the session. */
-void	smtp_refuse_close(struct smtp_session *, const char *reason, unsigned code, const char *enhanced,
+void	smtp_refuse_close(struct smtp_session *, const char *reason, unsigned code,
+    const char *enhanced,
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* command.c: one command line from in; the octets taken, 0 if it is not whole.  *last: a verb that ends a group. */

@@ -1,7 +1,8 @@
 /*
  * smtp_reply.c -- replies, and refusals with their count and log line.  Core; see session.h.
  *
- * RFC 5321 4.2, 4.5.3.1.5 (512 octets a line), RFC 2034 3 (no enhanced code on 220, EHLO, HELO, 3yz).
+ * RFC 5321 4.2, 4.5.3.1.5 (512 octets a line), RFC 2034 3 (no enhanced code on 220,
+ * EHLO, HELO, 3yz).
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ vline(char *dst, unsigned code, const char *enhanced, const char *fmt, va_list a
 	len = n > 0 ? (size_t)n : 0;
 	n = vsnprintf(dst + len, LINE_MAX_OCTETS - 2 - len, fmt, ap);
 	if (n > 0)
-		len += (size_t)n < LINE_MAX_OCTETS - 2 - len ? (size_t)n : LINE_MAX_OCTETS - 3 - len;
+		len += (size_t)n < LINE_MAX_OCTETS - 2 - len ? (size_t)n
+		    : LINE_MAX_OCTETS - 3 - len;
 	return (len);
 }
 

@@ -2,8 +2,8 @@
  * smtpd.c -- what master tells smtpd: listeners, channels, snapshots, the end.  Shell.
  *
  * A reload serves all sessions from their next command on; only an open transaction keeps the
- * recipients it has accepted.  At a stop nothing new is accepted, clients between messages get 421, and a
- * message on its way has the time that master gave.
+ * recipients it has accepted.  At a stop nothing new is accepted, clients between
+ * messages get 421, and a message on its way has the time that master gave.
  */
 #include <stdlib.h>
 #include <string.h>

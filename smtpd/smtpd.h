@@ -158,6 +158,7 @@ void	name_forget(struct conn *);
 void	conn_log_open(const struct conn *);
 void	conn_log_end(const struct conn *);
 void	conn_log_reject(const struct conn *, struct slice reply);
-void	conn_log_refused(const struct listener *, const struct net_addr *, uint16_t port, const char *why);
+void	conn_log_refused(const struct listener *, const struct net_addr *, uint16_t port,
+    const char *why);
 
 #endif

@@ -44,7 +44,7 @@ trace_feed(struct trace *t, struct slice in)
 				t->matched++;
 				p++;
 			} else
-				t->where = IN_REST;	/* looks at this octet again: it may be LF */
+				t->where = IN_REST;	/* this octet again: it may be LF */
 			continue;
 		}
 		if (c == ':') {

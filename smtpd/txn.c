@@ -1,9 +1,10 @@
 /*
  * txn.c -- transactions on the channel to queue, and the core's other calls.  Shell.
  *
- * BEGIN, RCPTs, the first octets and often COMMIT of a message leave in one datagram, since nothing is
- * sent before the first octets of the body are here.  Body octets go from the read buffer straight into
- * the frame that leaves.  The id of a transaction is free again when queue has ended it, or we have.
+ * BEGIN, RCPTs, the first octets and often COMMIT of a message leave in one datagram,
+ * since nothing is sent before the first octets of the body are here.  Body octets go
+ * from the read buffer straight into the frame that leaves.  The id of a transaction is
+ * free again when queue has ended it, or we have.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,7 +71,8 @@ send_rcpts(struct conn *c)
 	return (E_OK);
 }
 
-/* An abort that the full channel does not take now goes when it can: else queue would keep the rest. */
+/* An abort that the full channel does not take now goes when it can: else queue would
+ * keep what it has of the message. */
 static void
 send_abort(struct smtpd *d, uint32_t id)
 {
@@ -82,7 +84,7 @@ send_abort(struct smtpd *d, uint32_t id)
 	if (d->naborts == d->aborts_size) {
 		size = d->aborts_size != 0 ? d->aborts_size * 2 : 64;
 		if ((v = realloc(d->aborts, size * sizeof(*v))) == NULL) {
-			log_warn("no memory to abort a transaction: queue keeps it until its channel ends");
+			log_warn("no memory to abort a transaction: queue keeps it");
 			return;
 		}
 		d->aborts = v;
@@ -134,8 +136,10 @@ txn_body(struct smtp_session *s, struct slice run)
 	d->chunk_err = E_OK;
 	while (run.n != 0) {
 		if (d->chunk == NULL) {
-			if (d->queue == NULL || (d->chunk = ipc_begin(d->queue, IPC_TXN_CHUNK)) == NULL)
-				return (d->queue == NULL ? E_CLOSED : ipc_end(d->queue));
+			if (d->queue == NULL)
+				return (E_CLOSED);
+			if ((d->chunk = ipc_begin(d->queue, IPC_TXN_CHUNK)) == NULL)
+				return (ipc_end(d->queue));
 			wr_u32(d->chunk, c->txn_id);
 			wr_u32(d->chunk, 0);	/* the length, known at the end */
 			d->chunk_start = d->chunk->len;
@@ -255,7 +259,8 @@ on_credit(struct smtpd *d, const struct ipc_txn_credit *m)
 static int
 on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 {
-	struct smtpd	*d = ch->arg;
+	static const char *const	pressures[PRESSURES] = { "none", "full", "busy", "io" };
+	struct smtpd			*d = ch->arg;
 	union {
 		struct ipc_txn_result	result;
 		struct ipc_txn_credit	credit;
@@ -264,14 +269,18 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 
 	switch (type) {
 	case IPC_TXN_RESULT:
-		return (ipc_unpack_txn_result(r, &m.result) == E_OK ? on_result(d, &m.result) : E_PROTO);
+		if (ipc_unpack_txn_result(r, &m.result) != E_OK)
+			return (E_PROTO);
+		return (on_result(d, &m.result));
 	case IPC_TXN_CREDIT:
-		return (ipc_unpack_txn_credit(r, &m.credit) == E_OK ? on_credit(d, &m.credit) : E_PROTO);
+		if (ipc_unpack_txn_credit(r, &m.credit) != E_OK)
+			return (E_PROTO);
+		return (on_credit(d, &m.credit));
 	case IPC_PRESSURE:
 		if (ipc_unpack_pressure(r, &m.pressure) != E_OK)
 			return (E_PROTO);
 		if (!d->env.queue_up || d->env.pressure != m.pressure.state)
-			log_info("queue pressure=%u", m.pressure.state);
+			log_info("queue pressure=%s", pressures[m.pressure.state]);
 		d->env.pressure = m.pressure.state;
 		d->env.queue_up = 1;	/* its first word on a new channel */
 		return (E_OK);

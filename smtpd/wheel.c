@@ -58,7 +58,7 @@ wheel_run(struct wheel *w, uint64_t now_ms, void (*fn)(void *, struct wheel_node
 	uint64_t		 until = now_ms / WHEEL_TICK_MS;
 	struct wheel_node	 due, *head, *n;
 
-	/* A due node never has a tick in the future of its slot's turn: the horizon is one round. */
+	/* All nodes of a slot are due at its turn: the horizon is one round. */
 	while (w->tick < until) {
 		w->tick++;
 		head = &w->slot[w->tick % WHEEL_SLOTS];

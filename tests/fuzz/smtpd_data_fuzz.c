@@ -1,8 +1,8 @@
 /*
  * smtpd_data_fuzz.c -- the DATA decoder and the hop count against a plain, octet by octet model.
  *
- * The first octet says how the rest is cut.  Whole, cut and model must agree on the event, on the octets
- * taken and on the message; a message that ended holds no bare CR or LF.
+ * The first octet says how the rest is cut.  Whole, cut and model must agree on the
+ * event, on the octets taken and on the message; a message that ended holds no bare CR or LF.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -88,7 +88,8 @@ decode(struct got *g, const char *p, size_t n, unsigned cut, size_t max)
 		step = cut == 0 ? n : 1 + (have * 7 + cut) % (cut + 1);
 		have = n - have < step ? n : have + step;
 		while (g->ev == DATA_MORE && g->taken < have) {
-			g->ev = data_decode(&d, slice_make(p + g->taken, have - g->taken), max, &used, &run);
+			g->ev = data_decode(&d, slice_make(p + g->taken, have - g->taken), max,
+			    &used, &run);
 			must(run.n <= max && run.n <= used && g->taken + used <= have);
 			must(used != 0 || g->ev != DATA_MORE);
 			if (run.n != 0) {

@@ -1,11 +1,12 @@
 /*
  * smtpd_session_fuzz.c -- the server's session core: any octets, in any cuts.
  *
- * The first two octets choose the set-up and the cuts, the rest is what the client sends.  It is run in
- * one piece, cut, and octet by octet.  Oracles: the same replies, calls to queue and bodies each time; one reply
- * per command and one per message; a commit names what was handed over; no body
- * holds a bare CR or LF; no recipient that strangers may not write to; replies are whole lines of at most 512
- * octets.  Queue answers at once, in turn durable and otherwise.
+ * The first two octets choose the set-up and the cuts, the rest is what the client
+ * sends.  It is run in one piece, cut, and octet by octet.  Oracles: the same replies,
+ * calls to queue and bodies each time; one reply per command and one per message; a
+ * commit names what was handed over; no body holds a bare CR or LF; no recipient that
+ * strangers may not write to; replies are whole lines of at most 512 octets.  Queue
+ * answers at once, in turn durable and otherwise.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -23,7 +24,7 @@ struct run {
 	struct smtp_session s;
 	struct smtp_env	 env;
 	struct buf	 out, record, body;
-	struct buf	 begin;		/* goes into the record at COMMIT: before that the cuts decide what queue hears */
+	struct buf	 begin;		/* for the record at COMMIT: before, cuts decide */
 	unsigned	 replies;	/* in the last call */
 	unsigned	 commits;
 	int		 begun;
@@ -58,9 +59,11 @@ op_begin(struct smtp_session *s)
 	for (; a.n != 0; a = slice_make(a.p + strlen(a.p) + 1, a.n - strlen(a.p) - 1)) {
 		must((at = strrchr(a.p, '@')) != NULL && strlen(a.p) <= ADDRESS_MAX);
 		must(s->may_relay || strcmp(at, "@all.example") == 0 ||
-		    strcmp(at, "@branch.example") == 0 || strcasecmp(a.p, "alice@mx.example.org") == 0 ||
+		    strcmp(at, "@branch.example") == 0 || strcasecmp(a.p,
+		    "alice@mx.example.org") == 0 ||
 		    strcasecmp(a.p, "postmaster@mx.example.org") == 0 ||
-		    strncasecmp(a.p, "\"alice\"@", 8) == 0 || strncasecmp(a.p, "\"postmaster\"@", 13) == 0);
+		    strncasecmp(a.p, "\"alice\"@", 8) == 0 || strncasecmp(a.p, "\"postmaster\"@",
+		    13) == 0);
 		buf_addf(&r->begin, " <%s>", a.p);
 		n++;
 	}
@@ -151,7 +154,8 @@ static void
 answer(struct run *r)
 {
 	if (r->s.state == ST_COMMIT)
-		smtp_result(&r->s, r->commits % 3 == 2 ? TXN_FULL : TXN_DURABLE, r->commits, r->now);
+		smtp_result(&r->s, r->commits % 3 == 2 ? TXN_FULL : TXN_DURABLE, r->commits,
+		    r->now);
 	else if (r->s.state == ST_DATA && r->s.txn->blocked_ms != 0)
 		smtp_credit(&r->s, TXN_WINDOW, r->now);
 	else if (r->s.state == ST_NAME)

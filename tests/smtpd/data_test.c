@@ -37,7 +37,8 @@ decode(struct got *g, struct slice in, const size_t *cuts, size_t ncuts, size_t 
 	g->taken = g->n = 0;
 	for (i = 0; i < ncuts && g->ev == DATA_MORE; i++) {
 		while (g->ev == DATA_MORE && g->taken < cuts[i]) {
-			g->ev = data_decode(&d, slice_make(in.p + g->taken, cuts[i] - g->taken), max, &used,
+			g->ev = data_decode(&d, slice_make(in.p + g->taken, cuts[i] - g->taken),
+			    max, &used,
 			    &run);
 			assert_true(run.n <= max && run.n <= used);
 			assert_true(used != 0 || g->ev == DATA_BARE_CR || g->ev == DATA_BARE_LF);

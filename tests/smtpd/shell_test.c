@@ -1,9 +1,10 @@
 /*
  * shell_test.c -- smtpd as a process: the test is its master, its queue and its client.
  *
- * A child runs what main() runs, but for the sandbox.  With SMTPD_BIN naming the program, that is run instead,
- * sandbox and all; as root it then becomes user 65534.  Sockets are on loopback
- * with a port of the kernel's choice, and every step waits for an event, with a time limit.
+ * A child runs what main() runs, but for the sandbox.  With SMTPD_BIN naming the
+ * program, that is run instead, sandbox and all; as root it then becomes user 65534.
+ * Sockets are on loopback with a port of the kernel's choice, and every step waits for
+ * an event, with a time limit.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -273,7 +274,8 @@ hear(int fd, const char *start)
 
 	while (n < sizeof(line) - 1 && (n == 0 || line[n - 1] != '\n')) {
 		if (recv(fd, line + n, 1, 0) != 1)
-			fail_msg("wanted \"%s\", got an end or nothing (%s)", start, strerror(errno));
+			fail_msg("wanted \"%s\", got an end or nothing (%s)", start,
+			    strerror(errno));
 		n++;
 	}
 	line[n] = '\0';
@@ -387,7 +389,8 @@ queue_hears(struct bed *b, struct seen *s)
 	ssize_t		n = recv(b->queue, dg, sizeof(dg), 0);
 
 	assert_true(n > 0);
-	assert_int_equal(ipc_split(dg, (size_t)n, ROOM_SMTPD, ROOM_QUEUE, 0, &b->in->seq, on_frame, s), E_OK);
+	assert_int_equal(ipc_split(dg, (size_t)n, ROOM_SMTPD, ROOM_QUEUE, 0, &b->in->seq, on_frame,
+	    s), E_OK);
 }
 
 static void
@@ -665,7 +668,8 @@ dial_from_outside(const struct bed *b, struct net_addr *own)
 	assert_int_equal(getifaddrs(&all), 0);
 	for (i = all; i != NULL && rc == -1; i = i->ifa_next) {
 		if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET ||
-		    net_addr_from_sockaddr(own, &port, i->ifa_addr) != E_OK || net_addr_is_loopback(own))
+		    net_addr_from_sockaddr(own, &port, i->ifa_addr) != E_OK ||
+		    net_addr_is_loopback(own))
 			continue;
 		if (bind(fd, i->ifa_addr, sizeof(struct sockaddr_in)) == 0 &&
 		    connect(fd, (const struct sockaddr *)&b->addr, sizeof(b->addr)) == 0)
@@ -689,7 +693,8 @@ resolve(struct bed *b, struct ipc_sync *in, unsigned type, const char *name, str
 	enum ipc_type			t;
 	int				fd;
 
-	assert_int_equal(ipc_recv_sync(b->resolver, in, ROOM_SMTPD, ROOM_RESOLVER, &t, &r, &fd), E_OK);
+	assert_int_equal(ipc_recv_sync(b->resolver, in, ROOM_SMTPD, ROOM_RESOLVER, &t, &r, &fd),
+	    E_OK);
 	assert_int_equal(t, IPC_DNS_QUERY);
 	assert_int_equal(ipc_unpack_dns_query(&r, &q), E_OK);
 	assert_int_equal(q.type, type);
@@ -703,7 +708,8 @@ resolve(struct bed *b, struct ipc_sync *in, unsigned type, const char *name, str
 	}
 	wr_init(&w, buf, sizeof(buf));
 	ipc_pack_dns_answer(&w, &m);
-	assert_int_equal(ipc_send_sync(b->resolver, &b->resolver_seq, IPC_DNS_ANSWER, buf, w.len, -1), E_OK);
+	assert_int_equal(ipc_send_sync(b->resolver, &b->resolver_seq, IPC_DNS_ANSWER, buf, w.len,
+	    -1), E_OK);
 }
 
 static void

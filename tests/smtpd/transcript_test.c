@@ -3,13 +3,18 @@
  *
  * A transcript is a list of lines, in order:
  *   conf: KEY VALUE	before the first C, T, Q, N or S: a setting, see conf_line()
- *   C: text		the client sends text and CR LF.  "C-" leaves CR LF out.  "C*9:" sends it nine times.
- *   S: text		the next reply line is exactly text; "..." at its end leaves the rest open.  "S*9:" as above.
+ *   C: text		the client sends text and CR LF.  "C-" leaves CR LF out.  "C*9:" sends it
+ * 			nine times.
+ *   S: text		the next reply line is exactly text; "..." at its end leaves the rest open.
+ * 			 "S*9:" as above.
  *   T: 300000		so many milliseconds go by, and the timer looks
- *   Q: word		queue: durable ID, full, busy, io, mismatch, lost, up, pressure WORD, credit N, throttle on|off
+ *   Q: word		queue: durable ID, full, busy, io, mismatch, lost, up, pressure WORD,
+ * 			credit N, throttle on|off
  *   N: name		resolver's answer; empty is unknown
- *   A: text		the next call made to queue: "begin FROM TO TO...", "commit NRCPT LEN HOPS", "abort"
- *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came depends on the cuts
+ *   A: text		the next call made to queue: "begin FROM TO TO...", "commit NRCPT LEN
+ * 			HOPS", "abort"
+ *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came
+ * 			depends on the cuts
  *   B: text		the body handed on in the last transaction, whole, is text
  *   X: reason		the session is over, for that reason, and all replies were looked at
  *   W: blocked|reading	what the session waits for
@@ -65,8 +70,10 @@ bad(struct run *r, const char *what, struct slice want, struct slice got)
 {
 	static const char *const modes[MODES] = { "as written", "joined", "octets" };
 
-	fail_msg("%s:%u (%s): %s\n  wanted \"%.*s\"\n  got    \"%.*s\"", r->file, r->line, modes[r->mode],
-	    what, (int)(want.n > 600 ? 600 : want.n), want.p, (int)(got.n > 600 ? 600 : got.n), got.p);
+	fail_msg("%s:%u (%s): %s\n  wanted \"%.*s\"\n  got    \"%.*s\"", r->file, r->line,
+	    modes[r->mode],
+	    what, (int)(want.n > 600 ? 600 : want.n), want.p, (int)(got.n > 600 ? 600 : got.n),
+	    got.p);
 }
 
 /* ---- the shell's part ---- */
@@ -315,7 +322,8 @@ queue_line(struct run *r)
 {
 	static const char *const	pressures[PRESSURES] = { "none", "full", "busy", "io" };
 	static const struct { const char *word; enum txn_status st; } results[] = {
-		{ "full", TXN_FULL }, { "busy", TXN_BUSY }, { "io", TXN_IO }, { "mismatch", TXN_MISMATCH },
+		{ "full", TXN_FULL }, { "busy", TXN_BUSY }, { "io", TXN_IO }, { "mismatch",
+		    TXN_MISMATCH },
 	};
 	char		word[16] = "", arg[16] = "";
 	size_t		i;
