@@ -59,11 +59,11 @@ finish_done(struct store *s)
 		int err = op->err;
 
 		next = op->next;
-		also = op->also;
-		if (op->done != NULL)
-			op->done(op, err);
-		if (also != NULL && also->done != NULL)
-			also->done(also, err);
+		for (; op != NULL; op = also) {
+			also = op->also;	/* done() may free op */
+			if (op->done != NULL)
+				op->done(op, err);
+		}
 	}
 	look_health(s);
 }

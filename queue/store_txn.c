@@ -405,9 +405,7 @@ txn_apply(struct store *s, struct store_op *op)
 	int rc;
 
 	s->w.touched = 0;
-	if ((rc = apply_one(s, op)) != E_OK)
-		return (rc);
-	if (op->also != NULL)
-		rc = apply_one(s, op->also);
+	for (rc = E_OK; op != NULL && rc == E_OK; op = op->also)
+		rc = apply_one(s, op);
 	return (rc);
 }

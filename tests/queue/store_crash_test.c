@@ -690,6 +690,8 @@ power_loss(uint64_t s, unsigned odds, int lies)
 	}
 	quitting = 1;
 	kit_close(&kit);
+	for (i = 0; i < SLOTS; i++)
+		body_unref(slot[i].body);
 	recording = no_flush = 0;
 	for (i = 0; i < nhole; i++)
 		free(hole[i].data);
