@@ -120,9 +120,12 @@ client_lost(struct client *c, const char *what)
 {
 	char text[REPLY_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "%s waiting for %s", what, states[c->state].name);
 	if (c->state == CS_OVER)
 		return;
+	if (c->state == CS_CONNECT)
+		snprintf(text, sizeof(text), "cannot connect: %s", what);
+	else
+		snprintf(text, sizeof(text), "%s while waiting for %s", what, states[c->state].name);
 	if (c->dialogue != NULL)
 		dialogue_add(c->dialogue, c->now_ms, '*', 0, slice_str(text));
 	if (c->state == CS_DOT)

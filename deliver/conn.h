@@ -1,0 +1,58 @@
+/*
+ * conn.h -- one TCP connection to a host, the SMTP client on it, and the job that it serves.
+ *
+ * Shell (uv_poll).  A connection belongs to the pool from its first SYN to its close or QUIT; it is freed
+ * in its close callback.  What happened is told to remote.c by remote_conn_*().
+ */
+#ifndef DELIVER_CONN_H
+#define DELIVER_CONN_H
+
+#include "deliver/job.h"
+
+enum conn_state { CONN_DIAL, CONN_OPEN, CONN_QUIT, CONN_CLOSED };
+
+struct conn {
+	struct pool_conn pool;		/* first: the pool's pointer is ours */
+	uv_poll_t	 poll;
+	TAILQ_ENTRY(conn) link;		/* in d->conns until it is closed */
+	struct deliver	*d;
+	int		 fd;
+	int		 events;	/* polled now */
+	enum conn_state	 state;
+	struct conf_timeouts timeouts;
+	struct client	 client;
+	struct job	*job;		/* dialled for it, or serving it */
+	size_t		 host_at, addr_at;	/* in the job's route */
+	struct net_addr	 addr;
+	uint64_t	 born_ms;
+	uint64_t	 provider;
+	uint64_t	 host_hash;	/* for the memory of families; 0: the host has only one */
+	char		 relay[DOMAIN_MAX + 64];
+
+	/* what the last events asked for */
+	int		 ready, done, over, body;
+
+	struct slice	 seg[SEGMENTS_MAX];	/* being written; they borrow from the job's parts */
+	size_t		 nseg, at_seg;
+	size_t		 seg_octets;	/* octets of the body that they stand for */
+	int		 ended;		/* the last of them is the final dot */
+};
+
+/* Begins to connect.  NULL: could not even begin; *why is a constant text. */
+struct conn *conn_dial(struct deliver *, struct job *, struct pool_dest *, const char *host,
+	    const struct net_addr *, uint16_t port, const char **why);
+void	conn_serve(struct conn *, struct job *);	/* an open one takes a message */
+void	conn_write_more(struct conn *);			/* more of the job's body has come */
+void	conn_expire(struct conn *);			/* the job's time is over */
+void	conn_quit(struct conn *);			/* politely, without a place in the pool */
+void	conn_close(struct conn *);			/* at once */
+void	conn_tick(struct conn *, uint64_t now_ms);
+
+/* remote.c */
+void	remote_conn_up(struct conn *);			/* TCP is there: others of the same job may go */
+void	remote_conn_failed(struct conn *, struct job *, const struct client_result *, int stale);
+void	remote_job_over(struct job *);			/* all its outcomes are known */
+void	remote_conn_free(struct conn *);		/* its job is over: who is next? */
+void	remote_place_free(struct deliver *);		/* a connection less */
+
+#endif

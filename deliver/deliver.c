@@ -1,0 +1,113 @@
+/*
+ * deliver.c -- what both roles share: peers, reloads, stop, and the tick that looks at every deadline.  Shell.
+ */
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "deliver/deliver.h"
+#include "deliver/job.h"
+#include "deliver/main.h"
+
+#define STOP_MARGIN_MS	500	/* before master's patience is over */
+
+static void	on_tick(uv_timer_t *);
+
+void
+deliver_tick_on(struct deliver *d)
+{
+	if (d->ticking)
+		return;
+	d->ticking = 1;
+	/* Fails only for a closing handle. */
+	(void)uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
+}
+
+/* What was sent to queue is durable there once acknowledged; without queue nobody will. */
+static int
+may_leave(const struct deliver *d)
+{
+	return (d->njobs == 0 && d->nclosing == 0 && (d->nheld == 0 || d->queue == NULL));
+}
+
+static void
+on_tick(uv_timer_t *t)
+{
+	struct deliver *d = t->data;
+	uint64_t now = deliver_now(d);
+
+	d->role->tick(d, now);
+	if (d->stopping && (may_leave(d) || now >= d->stop_ms)) {
+		if (d->njobs != 0)
+			log_warn("stopped with %zu deliveries under way", d->njobs);
+		uv_timer_stop(t);
+		room_leave(&d->room);
+		return;
+	}
+	if (!d->stopping && !d->role->busy(d)) {
+		uv_timer_stop(t);
+		d->ticking = 0;
+	}
+}
+
+static void
+on_peer(struct room *room, const struct ipc_channel *c, int fd)
+{
+	struct deliver *d = room->arg;
+
+	if (c->room == ROOM_QUEUE)
+		queue_channel(d, c, fd);
+	else if (c->room == ROOM_RESOLVER && room->role == ROLE_REMOTE)
+		resolve_channel(d, c, fd);
+	else
+		log_fatal("a channel to %s is none of ours", room_name(c->room));
+}
+
+static void
+on_conf(struct room *room, const struct conf *old)
+{
+	struct deliver *d = room->arg;
+
+	d->role->conf(d);
+}
+
+static void
+on_stop(struct room *room, uint32_t within_ms)
+{
+	struct deliver *d = room->arg;
+
+	if (d->stopping)
+		return;
+	d->stopping = 1;
+	d->stop_ms = deliver_now(d) + (within_ms > STOP_MARGIN_MS ? within_ms - STOP_MARGIN_MS : 0);
+	d->role->stop(d);
+	deliver_tick_on(d);
+}
+
+static void
+on_counters(struct room *room, uint64_t counter[8])
+{
+	struct deliver *d = room->arg;
+
+	memcpy(counter, d->count, sizeof(d->count));
+}
+
+const struct room_ops deliver_room_ops = {
+	.peer = on_peer,
+	.conf = on_conf,
+	.stop = on_stop,
+	.counters = on_counters,
+};
+
+void
+deliver_init(struct deliver *d)
+{
+	TAILQ_INIT(&d->jobs);
+	TAILQ_INIT(&d->conns);
+	TAILQ_INIT(&d->queries);
+	TAILQ_INIT(&d->ready);
+	if (uv_timer_init(&d->room.loop, &d->tick) != 0)
+		log_fatal("cannot make a timer");
+	d->tick.data = d;
+	d->role->conf(d);
+}

@@ -1,0 +1,34 @@
+/*
+ * delivery_log.c -- the log line of one recipient and attempt.  Shell.
+ *
+ * ID rcpt=<address> relay=host[address]:port delay=S.s age=S dsn=x.y.z status=... [stage=...] reply="..."
+ * delay is this attempt's time, age the message's since it arrived, both in seconds.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/log.h"
+#include "common/units.h"
+#include "deliver/job.h"
+
+void
+log_delivery(const struct job *j, uint32_t i)
+{
+	const struct job_out *o = &j->out[i];
+	char id[MSGID_STRLEN], rcpt[2 * ADDRESS_MAX], relay[2 * DOMAIN_MAX], text[2 * REPLY_TEXT_MAX];
+	char dsn[ENHANCED_STRLEN], code[8] = "";
+	int64_t age;
+	int good = o->outcome == OUT_DELIVERED;
+
+	if (o->code != 0)
+		snprintf(code, sizeof(code), "%03u ", o->code % 1000u);
+	age = (int64_t)(now_wall_ms() / 1000) - j->arrival;
+	log_info("%s rcpt=<%s> relay=%s delay=%" PRIu32 ".%02" PRIu32 " age=%" PRId64
+	    " dsn=%s status=%s%s%s reply=\"%s%s\"",
+	    msgid_str(j->msgid, id), text_escape(rcpt, sizeof(rcpt), slice_str(j->rcpt[i].address)),
+	    o->relay[0] != '\0' ? text_escape(relay, sizeof(relay), slice_str(o->relay)) : "none",
+	    o->delay_ms / 1000, o->delay_ms % 1000 / 10, age > 0 ? age : 0,
+	    enhanced_str(&o->enhanced, dsn), outcome_name(o->outcome),
+	    good ? "" : " stage=", good ? "" : stage_name(o->stage),
+	    code, text_escape(text, sizeof(text), slice_str(o->text)));
+}

@@ -1,0 +1,283 @@
+/*
+ * job.c -- see job.h.  Shell (memory, log and the report; no socket and no file).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "deliver/job.h"
+
+#define SPARE_MAX	64	/* ended jobs kept for their memory */
+
+static struct job **
+job_slot(struct deliver *d, uint64_t id)
+{
+	struct job **j;
+
+	/* queue counts its jobs up, so the low bits spread well. */
+	for (j = &d->bucket[id % JOB_BUCKETS]; *j != NULL && (*j)->id != id; j = &(*j)->hash_next)
+		continue;
+	return (j);
+}
+
+struct job *
+job_find(struct deliver *d, uint64_t id)
+{
+	return (*job_slot(d, id));
+}
+
+static struct job *
+job_take_spare(struct deliver *d)
+{
+	struct job *j = d->spare;
+	struct arena mem;
+
+	if (j != NULL) {
+		d->spare = j->hash_next;
+		d->nspare--;
+		mem = j->mem;
+		arena_reset(&mem);
+	} else {
+		if ((j = malloc(sizeof(*j))) == NULL)
+			return (NULL);
+		arena_init(&mem, JOB_MEMORY);
+	}
+	/* The record of the dialogue is set up on its own: it is most of the size. */
+	memset(j, 0, offsetof(struct job, dialogue));
+	memset(&j->reached, 0, sizeof(*j) - offsetof(struct job, reached));
+	j->mem = mem;
+	return (j);
+}
+
+struct job *
+job_new(struct deliver *d, const struct ipc_job_begin *b)
+{
+	struct job *j;
+
+	if ((j = job_take_spare(d)) == NULL)
+		return (NULL);
+	j->d = d;
+	j->id = b->job;
+	j->msgid = b->msgid;
+	j->body_len = b->body_len;
+	j->arrival = b->arrival;
+	j->attempt = b->attempt;
+	j->hop = b->hop;
+	j->port = b->port;
+	j->body8 = b->body8;
+	j->nrcpt = b->nrcpt;
+	j->nopen = b->nrcpt;
+	j->granted = JOB_WINDOW;
+	j->all_perm = 1;
+	j->start_ms = deliver_now(d);
+	j->host = arena_strdup(&j->mem, slice_str(b->host));
+	j->path = arena_strdup(&j->mem, slice_str(b->path));
+	j->mail.sender = arena_strdup(&j->mem, slice_str(b->sender));
+	j->index = arena_alloc(&j->mem, b->nrcpt * sizeof(j->index[0]));
+	j->rcpt = arena_alloc(&j->mem, b->nrcpt * sizeof(j->rcpt[0]));
+	j->out = arena_alloc(&j->mem, b->nrcpt * sizeof(j->out[0]));
+	dialogue_init(&j->dialogue, j->start_ms);
+	TAILQ_INSERT_TAIL(&d->jobs, j, all);
+	*job_slot(d, j->id) = j;
+	d->njobs++;
+	d->nheld++;
+	d->count[COUNT_JOBS]++;
+	if (j->host == NULL || j->path == NULL || j->mail.sender == NULL || j->index == NULL ||
+	    j->rcpt == NULL || j->out == NULL) {
+		job_free(j);
+		return (NULL);
+	}
+	j->mail.size = j->body_len;
+	j->mail.body8 = j->body8;
+	j->mail.rcpt = j->rcpt;
+	j->mail.nrcpt = j->nrcpt;
+	return (j);
+}
+
+static void
+job_free_body(struct job *j)
+{
+	struct body_part *p;
+
+	while ((p = j->part) != NULL) {
+		j->part = p->next;
+		free(p);
+	}
+	j->part_last = j->at = NULL;
+}
+
+void
+job_free(struct job *j)
+{
+	struct deliver *d = j->d;
+	struct job **slot;
+
+	slot = job_slot(d, j->id);
+	*slot = j->hash_next;
+	TAILQ_REMOVE(&d->jobs, j, all);
+	if (j->state != JOB_OVER)
+		d->njobs--;
+	d->nheld--;
+	job_free_body(j);
+	if (d->nspare == SPARE_MAX) {
+		arena_clear(&j->mem);
+		free(j);
+		return;
+	}
+	j->hash_next = d->spare;
+	d->spare = j;
+	d->nspare++;
+}
+
+int
+job_add_rcpt(struct job *j, const struct ipc_job_rcpt *r)
+{
+	char *address;
+
+	if (j->state != JOB_RCPTS || j->have == j->nrcpt)
+		return (E_PROTO);
+	if ((address = arena_strdup(&j->mem, slice_str(r->address))) == NULL)
+		return (E_NOMEM);
+	j->index[j->have] = r->index;
+	j->rcpt[j->have].address = address;
+	j->have++;
+	return (E_OK);
+}
+
+/* ---- the body ---- */
+
+int
+job_add_body(struct job *j, struct slice data)
+{
+	struct body_part *p;
+	uint64_t have;
+
+	if (__builtin_add_overflow(j->body_have, data.n, &have) || have > j->body_len || have > j->granted)
+		return (E_PROTO);
+	if ((p = malloc(sizeof(*p) + data.n)) == NULL)
+		return (E_NOMEM);
+	p->next = NULL;
+	p->len = data.n;
+	memcpy(p->octets, data.p, data.n);
+	if (j->part_last != NULL)
+		j->part_last->next = p;
+	else
+		j->part = p;
+	j->part_last = p;
+	if (j->at == NULL) {
+		j->at = p;
+		j->at_off = 0;
+	}
+	j->body_have = have;
+	return (E_OK);
+}
+
+int
+job_body_is_whole(const struct job *j)
+{
+	return (j->body_have == j->body_len);
+}
+
+int
+job_rewind(struct job *j)
+{
+	if (j->released)
+		return (0);
+	j->at = j->part;
+	j->at_off = 0;
+	j->body_done = 0;
+	return (1);
+}
+
+void
+job_written(struct job *j, size_t n)
+{
+	struct ipc_job_credit m;
+	struct body_part *p;
+
+	j->body_done += n;
+	if (j->body_len <= JOB_WINDOW)
+		return;		/* all of it fits: kept for another host */
+	while ((p = j->part) != NULL && p != j->at) {
+		j->part = p->next;
+		if (j->part == NULL)
+			j->part_last = NULL;
+		free(p);
+		j->released = 1;
+	}
+	j->owed += (uint32_t)n;
+	if (j->owed < CREDIT_STEP || j->granted >= j->body_len || j->d->queue == NULL)
+		return;
+	m.job = j->id;
+	m.octets = j->owed;
+	if (ipc_send(j->d->queue, JOB_CREDIT, job_credit, &m) != E_OK)
+		return;
+	j->granted += j->owed;
+	j->owed = 0;
+}
+
+/* ---- outcomes ---- */
+
+/* A copy in the job's arena; the same text often serves many recipients. */
+static const char *
+job_keep(struct job *j, const char *text, const char *last)
+{
+	const char *kept;
+
+	if (last != NULL && strcmp(text, last) == 0)
+		return (last);
+	kept = arena_strdup(&j->mem, slice_str(text));
+	return (kept != NULL ? kept : "");
+}
+
+void
+job_result(struct job *j, const struct client_result *r, const char *relay)
+{
+	static const unsigned counter[OUTCOMES] = {
+		[OUT_DELIVERED] = COUNT_DELIVERED, [OUT_TEMPFAIL] = COUNT_TEMPFAIL,
+		[OUT_PERMFAIL] = COUNT_PERMFAIL, [OUT_UNSURE] = COUNT_UNSURE,
+	};
+	const struct job_out *last = NULL;
+	struct job_out *o;
+
+	if (r->rcpt >= j->nrcpt || j->out[r->rcpt].text != NULL)
+		return;
+	if (j->nopen < j->nrcpt && r->rcpt > 0 && j->out[r->rcpt - 1].text != NULL)
+		last = &j->out[r->rcpt - 1];
+	o = &j->out[r->rcpt];
+	o->outcome = (uint8_t)r->outcome;
+	o->stage = (uint8_t)r->stage;
+	o->code = r->code;
+	o->enhanced = r->enhanced;
+	if (o->enhanced.cls == 0)		/* never 0.0.0 */
+		o->enhanced.cls = r->outcome == OUT_DELIVERED ? 2 : r->outcome == OUT_PERMFAIL ? 5 : 4;
+	o->retry_hint = r->retry_hint;
+	o->delay_ms = (uint32_t)(deliver_now(j->d) - j->start_ms);
+	o->text = job_keep(j, r->text, last != NULL ? last->text : NULL);
+	o->relay = job_keep(j, relay, last != NULL ? last->relay : NULL);
+	j->rcpt[r->rcpt].done = 1;
+	j->nopen--;
+	j->d->count[counter[r->outcome]]++;
+	log_delivery(j, (uint32_t)r->rcpt);
+}
+
+void
+job_result_rest(struct job *j, const struct client_result *r, const char *relay)
+{
+	struct client_result one = *r;
+
+	for (one.rcpt = 0; one.rcpt < j->nrcpt; one.rcpt++)
+		job_result(j, &one, relay);
+}
+
+void
+job_over(struct job *j)
+{
+	if (j->state == JOB_OVER)
+		return;
+	j->state = JOB_OVER;
+	j->d->njobs--;
+	job_free_body(j);
+	queue_report(j);
+}

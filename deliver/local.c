@@ -1,0 +1,46 @@
+/*
+ * local.c -- what has to be known of this machine before the sandbox.  Shell.
+ */
+#include <ifaddrs.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "deliver/main.h"
+
+#define DESCRIPTORS_EXTRA	64	/* beside the connections' */
+
+/* An MX that names one of our addresses is us, if we listen on all of them.  Addresses that come later are not known. */
+void
+deliver_local_addrs(struct deliver *d)
+{
+	struct ifaddrs *all, *i;
+	uint16_t port;
+
+	if (getifaddrs(&all) == -1) {
+		log_warn("cannot list this machine's addresses: loops are seen by host name only");
+		return;
+	}
+	for (i = all; i != NULL && d->self.nlocal < LOCAL_ADDRS_MAX; i = i->ifa_next) {
+		if (i->ifa_addr != NULL &&
+		    net_addr_from_sockaddr(&d->local[d->self.nlocal], &port, i->ifa_addr) == E_OK)
+			d->self.nlocal++;
+	}
+	freeifaddrs(all);
+}
+
+void
+deliver_remote_limits(const struct deliver *d, struct sandbox_run *run)
+{
+	run->nofile = d->room.conf->deliver.connections + CLOSING_MAX + DESCRIPTORS_EXTRA;
+}
+
+void
+mailbox_limits(struct deliver *d, struct sandbox_run *run)
+{
+	d->uid = d->room.start.privileged ? d->room.start.uid : (uint32_t)getuid();
+	/* For each recipient of each job in a thread's hands: its file, and the maildir's new/ and tmp/. */
+	run->nofile = (uint64_t)WORKS_MAX * JOB_RCPT_MAX * 3 + DESCRIPTORS_EXTRA;
+	run->ndirs = 1;
+	run->dirs[0] = d->room.start.root;
+}

@@ -1,0 +1,292 @@
+/*
+ * queue.c -- the conversation with queue: jobs in, outcomes out, nothing forgotten before JOB_ACK.  Shell.
+ *
+ * When queue dies, jobs whose body is wholly here go on, the others are dropped before their
+ * final dot; reports wait.  A new channel begins with JOB_RUNNING for what is still at work, then the
+ * reports that were not acknowledged, then JOB_SYNC; only then does queue send jobs (design.md 3).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/log.h"
+#include "deliver/job.h"
+
+static int	on_message(struct ipc *, enum ipc_type, struct rd *, int);
+static void	on_closed(struct ipc *, int);
+static void	on_drained(struct ipc *);
+
+static const struct ipc_ops queue_ops = { on_message, on_closed, on_drained };
+
+/* ---- reports ---- */
+
+static int
+send_results(struct ipc *ch, struct job *j)
+{
+	struct ipc_job_result m;
+	int err;
+
+	for (uint32_t i = 0; i < j->nrcpt; i++) {
+		const struct job_out *o = &j->out[i];
+
+		m.job = j->id;
+		m.msgid = j->msgid;
+		m.index = j->index[i];
+		m.outcome = o->outcome;
+		m.code = o->code;
+		m.enhanced = o->enhanced;
+		m.delay_ms = o->delay_ms;
+		m.retry_hint = o->retry_hint;
+		m.stage = o->stage;
+		if (slice_copy(slice_str(o->relay), m.relay, sizeof(m.relay)) != E_OK)
+			m.relay[0] = '\0';
+		if (slice_copy(slice_str(o->text), m.text, sizeof(m.text)) != E_OK)
+			m.text[0] = '\0';
+		if ((err = ipc_send(ch, JOB_RESULT, job_result, &m)) != E_OK)
+			return (err);
+	}
+	return (E_OK);
+}
+
+static int
+send_done(struct ipc *ch, struct job *j)
+{
+	struct ipc_job_done m = { 0 };
+	char text[DIALOGUE_MAX];
+	int plain = 1;
+
+	for (uint32_t i = 0; i < j->nrcpt; i++)
+		plain &= j->out[i].outcome == OUT_DELIVERED;
+	m.job = j->id;
+	m.msgid = j->msgid;
+	m.reached = j->reached;
+	m.provider = j->provider;
+	m.dialogue = slice_make(text, plain ? 0 : dialogue_text(&j->dialogue, text));
+	return (ipc_send(ch, JOB_DONE, job_done, &m));
+}
+
+/* Repeating a result is harmless: queue takes what belongs to a job that it still waits for. */
+void
+queue_report(struct job *j)
+{
+	struct ipc *ch = j->d->queue;
+	int err;
+
+	if (ch == NULL || j->sent)
+		return;
+	if ((err = send_results(ch, j)) == E_OK && (err = send_done(ch, j)) == E_OK)
+		j->sent = 1;
+	else if (err != E_LIMIT && err != E_CLOSED)
+		log_warn("report to queue: %s", err_name(err));
+}
+
+static void
+report_waiting(struct deliver *d)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &d->jobs, all) {
+		if (j->state == JOB_OVER)
+			queue_report(j);
+	}
+}
+
+static void
+on_drained(struct ipc *ch)
+{
+	report_waiting(ch->arg);
+}
+
+/* ---- the channel ---- */
+
+static void
+free_channel(struct ipc *ch)
+{
+	free(ch);
+}
+
+static void
+send_running(struct deliver *d, struct ipc *ch)
+{
+	struct ipc_job_running m;
+	struct job *j;
+
+	TAILQ_FOREACH(j, &d->jobs, all) {
+		if (j->state == JOB_OVER || j->aborted)
+			continue;
+		m.job = j->id;
+		m.msgid = j->msgid;
+		m.nrcpt = (uint16_t)j->nrcpt;
+		memcpy(m.index, j->index, j->nrcpt * sizeof(m.index[0]));
+		if (ipc_send(ch, JOB_RUNNING, job_running, &m) != E_OK)
+			return;
+	}
+}
+
+void
+queue_channel(struct deliver *d, const struct ipc_channel *c, int fd)
+{
+	struct ipc_empty none = { 0 };
+	struct ipc *ch;
+	struct job *j;
+
+	if (d->queue != NULL)
+		on_closed(d->queue, E_CLOSED);
+	if ((ch = calloc(1, sizeof(*ch))) == NULL)
+		log_fatal("out of memory for a channel");
+	if (ipc_open(ch, &d->room.loop, fd, ROOM_DELIVER, ROOM_QUEUE, &queue_ops, d) != E_OK)
+		log_fatal("cannot watch the channel to queue");
+	ch->instance = c->instance;
+	d->queue = ch;
+	send_running(d, ch);
+	TAILQ_FOREACH(j, &d->jobs, all)
+		j->sent = 0;
+	report_waiting(d);
+	if (ipc_send(ch, JOB_SYNC, empty, &none) != E_OK)
+		log_warn("cannot tell queue what is at work here");
+}
+
+static void
+on_closed(struct ipc *ch, int err)
+{
+	struct deliver *d = ch->arg;
+	struct job *j, *next;
+	size_t dropped = 0;
+
+	if (d->queue == ch)
+		d->queue = NULL;
+	ipc_close(ch, free_channel);
+	for (j = TAILQ_FIRST(&d->jobs); j != NULL; j = next) {
+		next = TAILQ_NEXT(j, all);
+		if (j->state == JOB_OVER || j->aborted || (j->state != JOB_RCPTS && job_body_is_whole(j)))
+			continue;
+		dropped++;
+		if (j->state == JOB_RCPTS || d->role->abort(j))
+			job_free(j);
+	}
+	if (!d->stopping)
+		log_warn("queue has gone (%s): %zu jobs go on, %zu were incomplete and dropped, %zu reports wait",
+		    err_name(err), d->njobs, dropped, d->nheld - d->njobs);
+}
+
+/* ---- messages ---- */
+
+static int
+job_begin(struct deliver *d, struct rd *r)
+{
+	struct ipc_job_begin m;
+
+	if (ipc_unpack_job_begin(r, &m) != E_OK || job_find(d, m.job) != NULL)
+		return (E_PROTO);
+	if (d->nheld >= JOBS_MAX) {
+		log_warn("queue sent more than %u jobs", JOBS_MAX);
+		return (E_PROTO);
+	}
+	if (job_new(d, &m) == NULL) {
+		/* Closing the channel makes queue begin again when there is memory. */
+		log_warn("out of memory for a job");
+		return (E_PROTO);
+	}
+	deliver_tick_on(d);
+	return (E_OK);
+}
+
+static void
+stopping_result(struct job *j)
+{
+	struct client_result r = { .outcome = OUT_TEMPFAIL, .stage = STAGE_ROUTE,
+	    .enhanced = { 4, 3, 2 }, .retry_hint = RETRY_AT_ONCE, .text = "this server is stopping" };
+
+	job_result_rest(j, &r, "");
+	job_over(j);
+}
+
+static int
+job_rcpt(struct deliver *d, struct rd *r)
+{
+	struct ipc_job_rcpt m;
+	struct job *j;
+
+	if (ipc_unpack_job_rcpt(r, &m) != E_OK || (j = job_find(d, m.job)) == NULL ||
+	    job_add_rcpt(j, &m) != E_OK)
+		return (E_PROTO);
+	if (j->have < j->nrcpt)
+		return (E_OK);
+	if (d->stopping)
+		stopping_result(j);
+	else
+		d->role->begin(j);
+	return (E_OK);
+}
+
+static int
+job_body(struct deliver *d, struct rd *r)
+{
+	struct ipc_job_body m;
+	struct job *j;
+
+	if (ipc_unpack_job_body(r, &m) != E_OK)
+		return (E_PROTO);
+	j = job_find(d, m.job);
+	if (j == NULL || j->state == JOB_OVER || j->aborted)
+		return (E_OK);		/* ended while these octets were under way */
+	if (j->state == JOB_RCPTS || job_add_body(j, m.data) != E_OK)
+		return (E_PROTO);
+	d->role->body(j);
+	return (E_OK);
+}
+
+static int
+job_cancel(struct deliver *d, struct rd *r)
+{
+	struct ipc_job_id m;
+	struct job *j;
+
+	if (ipc_unpack_job_id(r, &m) != E_OK)
+		return (E_PROTO);
+	j = job_find(d, m.job);
+	/* With its whole body here it may be delivered already: it goes on and reports. */
+	if (j == NULL || j->state == JOB_OVER || j->aborted || (j->state != JOB_RCPTS && job_body_is_whole(j)))
+		return (E_OK);
+	if (j->state == JOB_RCPTS || d->role->abort(j))
+		job_free(j);
+	return (E_OK);
+}
+
+static int
+job_ack(struct deliver *d, struct rd *r)
+{
+	struct ipc_job_id m;
+	struct job *j;
+
+	if (ipc_unpack_job_id(r, &m) != E_OK)
+		return (E_PROTO);
+	j = job_find(d, m.job);
+	if (j == NULL)
+		return (E_OK);
+	if (j->state != JOB_OVER)
+		return (E_PROTO);
+	job_free(j);
+	return (E_OK);
+}
+
+static int
+on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
+{
+	struct deliver *d = ch->arg;
+
+	switch (type) {
+	case IPC_JOB_BEGIN:
+		return (job_begin(d, r));
+	case IPC_JOB_RCPT:
+		return (job_rcpt(d, r));
+	case IPC_JOB_BODY:
+		return (job_body(d, r));
+	case IPC_JOB_CANCEL:
+		return (job_cancel(d, r));
+	case IPC_JOB_ACK:
+		return (job_ack(d, r));
+	default:
+		return (E_PROTO);
+	}
+}

@@ -1,0 +1,464 @@
+/*
+ * remote.c -- the role remote: from a job to a connection, over all hosts and addresses.  Shell.
+ *
+ * A job takes an idle connection of its destination, or dials: address after address, several of one
+ * host at once if the first does not answer soon (RFC 8305), host after host.  It waits for a place where
+ * the bounds are reached.  Another address is tried after a failed connection, a time-out, a refusal before
+ * MAIL, 421, or a lost connection before the final dot, while the whole body is still here.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "deliver/conn.h"
+#include "deliver/route.h"
+
+#define NESTED_MAX	16	/* messages that one wake-up of a connection may end without a reply in between */
+
+static void
+dest_free(struct pool_dest *dest)
+{
+	if (dest->arg != NULL)
+		route_unref(dest->arg);
+}
+
+/* ---- the end of a job ---- */
+
+static void
+remote_let_go(struct job *j)
+{
+	struct pool_dest *dest = j->dest;
+
+	pool_unwait(&j->d->pool, &j->wait);
+	while (j->ndial > 0)
+		conn_close(j->dial[--j->ndial]);
+	if (j->conn != NULL)
+		conn_close(j->conn);
+	j->conn = NULL;
+	if (j->route != NULL) {
+		route_unwait(j);
+		route_unref(j->route);
+		j->route = NULL;
+	}
+	j->dest = NULL;
+	if (dest != NULL)
+		pool_dest_put(&j->d->pool, dest);
+}
+
+void
+remote_job_over(struct job *j)
+{
+	if (j->provider == 0 && j->route != NULL)
+		j->provider = j->route->hosts.provider;
+	remote_let_go(j);
+	job_over(j);
+}
+
+static void
+remote_give_up(struct job *j, const struct client_result *r, const char *relay)
+{
+	job_result_rest(j, r, relay);
+	remote_job_over(j);
+}
+
+static void
+remote_refuse(struct job *j, enum stage stage, struct enhanced e, const char *text)
+{
+	struct client_result r = { .outcome = OUT_TEMPFAIL, .stage = stage, .enhanced = e };
+
+	snprintf(r.text, sizeof(r.text), "%s", text);
+	remote_give_up(j, &r, "");
+}
+
+/* Nothing is left to try. */
+static void
+remote_exhausted(struct job *j)
+{
+	struct client_result r = { .outcome = OUT_TEMPFAIL };
+	struct hosts_fail f;
+
+	if (!j->tried) {
+		hosts_why(&j->route->hosts, &f);
+		r.outcome = f.outcome;
+		r.stage = f.stage;
+		r.enhanced = f.enhanced;
+		snprintf(r.text, sizeof(r.text), "%s", f.text);
+		remote_give_up(j, &r, "");
+		return;
+	}
+	/* Others are being served there: it takes no more at once, and mail need not be late for that. */
+	if (!j->yielded && !j->expired && !j->released && j->fail.stage <= STAGE_HELO && j->dest->nconn > 0 &&
+	    !j->d->stopping && job_rewind(j)) {
+		j->yielded = 1;
+		j->cursor = (struct hosts_cursor){ 0 };
+		j->wait.patient = 1;
+		j->state = JOB_WAIT;
+		pool_wait(&j->d->pool, j->dest, &j->wait);
+		return;
+	}
+	r = j->fail;
+	r.outcome = j->all_perm ? OUT_PERMFAIL : OUT_TEMPFAIL;
+	if (r.outcome == OUT_TEMPFAIL)
+		r.enhanced.cls = 4;
+	remote_give_up(j, &r, j->fail_relay);
+}
+
+static void
+remote_note_fail(struct job *j, const struct client_result *fail, const char *relay)
+{
+	j->all_perm &= fail->outcome == OUT_PERMFAIL;
+	if (!j->tried || fail->stage >= j->fail.stage) {
+		j->fail = *fail;
+		snprintf(j->fail_relay, sizeof(j->fail_relay), "%s", relay);
+	}
+	j->tried = 1;
+}
+
+/* ---- dialling ---- */
+
+static void
+remote_dial(struct job *j, size_t hi, size_t ai)
+{
+	const struct hosts *h = &j->route->hosts;
+	const struct host *host = &h->host[hi];
+	struct client_result fail = { .outcome = OUT_TEMPFAIL, .stage = STAGE_CONNECT, .enhanced = { 4, 4, 1 } };
+	char relay[DOMAIN_MAX + 64], ip[NET_ADDR_STRLEN];
+	const char *why;
+	struct conn *c;
+	int both = 0;
+
+	hosts_mark(&j->cursor, ai, 1);
+	c = conn_dial(j->d, j, j->dest, host->name, &host->addr[ai], h->port, &why);
+	if (c == NULL) {
+		snprintf(relay, sizeof(relay), "%s[%s]:%u", host->name, net_addr_str(&host->addr[ai], ip), h->port);
+		snprintf(fail.text, sizeof(fail.text), "cannot connect: %s", why);
+		dialogue_add(&j->dialogue, deliver_now(j->d), '*', 0, slice_str(fail.text));
+		remote_note_fail(j, &fail, relay);
+		return;
+	}
+	for (size_t i = 1; i < host->naddr; i++)
+		both |= net_addr_is4(&host->addr[i]) != net_addr_is4(&host->addr[0]);
+	c->host_at = hi;
+	c->addr_at = ai;
+	c->provider = h->provider;
+	c->host_hash = both ? route_host_hash(host->name) : 0;
+	j->dial[j->ndial++] = c;
+	j->state = JOB_DIAL;
+	j->next_dial_ms = deliver_now(j->d) + DIAL_DELAY_MS;
+	deliver_tick_on(j->d);
+}
+
+/* On to the next address, or to wait for an answer or a place, or to the end. */
+void
+remote_next(struct job *j)
+{
+	struct pool_conn *evict;
+	size_t hi, ai, had = j->ndial;
+
+	for (;;) {
+		switch (j->expired ? HOSTS_END : route_next(j->route, &j->cursor, &hi, &ai)) {
+		case HOSTS_WAIT:
+			if (j->ndial == 0)
+				j->state = JOB_ROUTE;
+			route_wait(j->route, j);
+			return;
+		case HOSTS_END:
+			if (j->ndial == 0)
+				remote_exhausted(j);
+			return;
+		case HOSTS_ADDR:
+			break;
+		}
+		if (!pool_may_dial(&j->d->pool, j->dest, &evict)) {
+			if (evict != NULL) {
+				conn_quit((struct conn *)evict);
+				continue;
+			}
+			if (j->ndial != 0)
+				return;
+			j->state = JOB_WAIT;
+			pool_wait(&j->d->pool, j->dest, &j->wait);
+			return;
+		}
+		remote_dial(j, hi, ai);
+		if (j->ndial > had)
+			return;
+	}
+}
+
+/* One more address of the same host beside those that do not answer (RFC 8305 5). */
+static void
+remote_dial_more(struct job *j)
+{
+	struct hosts_cursor peek = j->cursor;
+	size_t hi, ai;
+
+	if (j->ndial == DIALS_MAX || j->on_route || route_next(j->route, &peek, &hi, &ai) != HOSTS_ADDR ||
+	    hi != j->dial[0]->host_at)
+		return;
+	j->next_dial_ms = deliver_now(j->d) + DIAL_DELAY_MS;
+	remote_next(j);
+}
+
+static void
+remote_start(struct job *j, int afresh)
+{
+	struct pool_conn *pc;
+
+	if (!afresh && (pc = pool_take(&j->d->pool, j->dest)) != NULL) {
+		j->d->count[COUNT_REUSED]++;
+		j->conn = (struct conn *)pc;
+		j->state = JOB_TALK;
+		conn_serve(j->conn, j);
+		return;
+	}
+	if ((j->route = route_get(j)) == NULL) {
+		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 0 }, "out of memory");
+		return;
+	}
+	remote_next(j);
+}
+
+static void
+remote_begin(struct job *j)
+{
+	if (j->hop != HOP_SMTP && j->hop != HOP_MX) {
+		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 5 }, "this process writes no mailboxes");
+		return;
+	}
+	j->dest = pool_dest_get(&j->d->pool, j->hop, j->host, j->port);
+	if (j->dest == NULL) {
+		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 0 }, "out of memory");
+		return;
+	}
+	remote_start(j, 0);
+}
+
+static void
+remote_body(struct job *j)
+{
+	if (j->conn != NULL)
+		conn_write_more(j->conn);
+}
+
+static int
+remote_abort(struct job *j)
+{
+	struct deliver *d = j->d;
+
+	remote_let_go(j);
+	remote_place_free(d);
+	return (1);
+}
+
+/* ---- what connections say ---- */
+
+void
+remote_conn_up(struct conn *c)
+{
+	struct job *j = c->job;
+
+	/* The others of the same host count as not tried. */
+	while (j->ndial > 0) {
+		struct conn *o = j->dial[--j->ndial];
+
+		if (o == c)
+			continue;
+		if (o->host_at == j->cursor.host)
+			hosts_mark(&j->cursor, o->addr_at, 0);
+		conn_close(o);
+	}
+	route_unwait(j);
+	j->conn = c;
+	j->state = JOB_TALK;
+	route_remember(c->d, c->host_hash, net_addr_is4(&c->addr));
+}
+
+void
+remote_conn_failed(struct conn *c, struct job *j, const struct client_result *fail, int stale)
+{
+	if (j->conn == c)
+		j->conn = NULL;
+	for (size_t i = 0; i < j->ndial; i++) {
+		if (j->dial[i] == c)
+			j->dial[i--] = j->dial[--j->ndial];
+	}
+	if (c->provider != 0)
+		j->provider = c->provider;
+	if (j->nopen == 0) {
+		j->reached = 1;
+		remote_job_over(j);
+		return;
+	}
+	if (stale && !j->retried && !j->expired && job_rewind(j)) {
+		j->retried = 1;		/* no failed attempt: it had been closed before we came */
+		if (j->route == NULL)
+			remote_start(j, 1);
+		else
+			remote_next(j);
+		return;
+	}
+	remote_note_fail(j, fail, c->relay);
+	if (j->ndial > 0) {
+		remote_dial_more(j);
+		return;
+	}
+	if (!job_rewind(j) || j->on_route) {
+		if (!j->on_route)
+			remote_exhausted(j);
+		return;
+	}
+	if (j->route == NULL && (j->route = route_get(j)) == NULL) {
+		remote_exhausted(j);
+		return;
+	}
+	remote_next(j);
+}
+
+void
+remote_conn_free(struct conn *c)
+{
+	static unsigned nested;
+	struct deliver *d = c->d;
+	struct pool_waiter *w;
+	struct job *j;
+	int give_way;
+
+	if (!client_reusable(&c->client) || d->stopping || deliver_now(d) - c->born_ms > CONN_AGE_MAX_MS) {
+		conn_quit(c);
+		remote_place_free(d);
+		return;
+	}
+	w = pool_heir(&d->pool, c->pool.dest, &give_way);
+	if (give_way) {
+		conn_quit(c);
+		remote_place_free(d);
+		return;
+	}
+	if (w == NULL || nested == NESTED_MAX) {
+		pool_idle(&d->pool, &c->pool, deliver_now(d));
+		deliver_tick_on(d);
+		return;
+	}
+	j = (struct job *)w;
+	pool_unwait(&d->pool, w);
+	w->patient = 0;
+	j->conn = c;
+	j->state = JOB_TALK;
+	d->count[COUNT_REUSED]++;
+	nested++;
+	conn_serve(c, j);
+	nested--;
+}
+
+void
+remote_place_free(struct deliver *d)
+{
+	struct pool_waiter *w;
+	struct job *j;
+
+	while (!d->stopping && (w = pool_dialer(&d->pool)) != NULL) {
+		j = (struct job *)w;
+		pool_unwait(&d->pool, w);
+		w->patient = 0;
+		if (j->route == NULL)
+			remote_start(j, 1);
+		else
+			remote_next(j);
+	}
+}
+
+/* ---- time ---- */
+
+static void
+remote_tick_job(struct job *j, uint64_t now_ms)
+{
+	if (!j->expired && now_ms - j->start_ms >= j->d->room.conf->deliver.timeouts.total * UINT64_C(1000)) {
+		j->expired = 1;
+		if (j->conn != NULL)
+			conn_expire(j->conn);
+		else
+			remote_refuse(j, j->state == JOB_ROUTE ? STAGE_DNS : STAGE_CONNECT,
+			    (struct enhanced){ 4, 4, 7 }, "ran out of time for this attempt");
+		return;
+	}
+	if (j->state == JOB_DIAL && j->ndial > 0 && now_ms >= j->next_dial_ms)
+		remote_dial_more(j);
+}
+
+static void
+remote_tick(struct deliver *d, uint64_t now_ms)
+{
+	struct conn *c, *nextc;
+	struct job *j;
+	struct pool_conn *pc;
+
+	resolve_tick(d, now_ms);
+	/* A closed one stays in memory, with its link, until this turn of the loop is over. */
+	for (c = TAILQ_FIRST(&d->conns); c != NULL; c = nextc) {
+		nextc = TAILQ_NEXT(c, link);
+		conn_tick(c, now_ms);
+	}
+	TAILQ_FOREACH(j, &d->jobs, all) {	/* only JOB_ACK takes one out */
+		if (j->state != JOB_OVER && j->state != JOB_RCPTS)
+			remote_tick_job(j, now_ms);
+	}
+	while ((pc = pool_expired(&d->pool, now_ms, d->room.conf->deliver.idle * UINT64_C(1000))) != NULL)
+		conn_quit((struct conn *)pc);
+	/* Those left over by the bound on nesting, and by patience. */
+	while ((pc = pool_take_for_waiter(&d->pool)) != NULL)
+		remote_conn_free((struct conn *)pc);
+	remote_place_free(d);
+}
+
+static int
+remote_busy(const struct deliver *d)
+{
+	return (d->njobs != 0 || !TAILQ_EMPTY(&d->conns) || !TAILQ_EMPTY(&d->queries));
+}
+
+/* Whoever has not sent data may be tried by the next process; what is being sent has its time. */
+static void
+remote_stop(struct deliver *d)
+{
+	struct pool_conn *pc;
+	struct job *j;
+
+	while ((pc = pool_expired(&d->pool, UINT64_MAX, 0)) != NULL)
+		conn_quit((struct conn *)pc);
+	TAILQ_FOREACH(j, &d->jobs, all) {
+		if (j->state == JOB_OVER || j->state == JOB_RCPTS)
+			continue;
+		if (j->conn != NULL && (j->conn->client.state == CS_BODY || j->conn->client.state == CS_DOT))
+			continue;
+		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 2 }, "this server is stopping");
+	}
+}
+
+static void
+remote_conf(struct deliver *d)
+{
+	const struct conf *conf = d->room.conf;
+
+	if (d->pool.conn_max == 0) {
+		pool_init(&d->pool, conf->deliver.connections, conf->deliver.concurrency);
+		d->pool.dest_free = dest_free;
+	}
+	d->pool.conn_max = conf->deliver.connections;
+	d->pool.dest_conn_max = conf->deliver.concurrency;
+	snprintf(d->hostname, sizeof(d->hostname), "%s", conf->hostname);
+	d->self.hostname = d->hostname;
+	d->self.nlisteners = conf->nlisteners;
+	d->self.listeners = conf->listeners;
+	d->self.local = d->local;
+}
+
+const struct role_ops remote_ops = {
+	.begin = remote_begin,
+	.body = remote_body,
+	.abort = remote_abort,
+	.tick = remote_tick,
+	.stop = remote_stop,
+	.conf = remote_conf,
+	.busy = remote_busy,
+};
