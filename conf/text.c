@@ -26,6 +26,7 @@ static struct {
 } reading;
 
 static int	on_value(cfg_t *, cfg_opt_t *, const char *, void *);
+static void	on_error(cfg_t *, const char *, va_list) __attribute__((format(printf, 2, 0)));
 static char	begin_default[] = "opened";
 
 #define KEY(name)	CFG_PTR_CB(name, NULL, CFGF_NODEFAULT, on_value, NULL)
@@ -200,17 +201,20 @@ read_once(struct text *t, const char *in, cfg_flag_t flags)
 void
 text_read(struct text *t, struct slice in, struct errors *errors)
 {
-	static const char	 last[] = "\n" END " = " END "\n";
+	static const char	 last[] = END " = " END "\n";
 	char			*copy;
+	size_t			 n = in.n;
 
 	*t = (struct text){ .whole = 0 };
 	arena_init(&t->mem, SIZE_MAX);
 	if (!scan_text(in, errors))
 		return;
-	copy = mem_array(NULL, in.n + sizeof(last), 1);
-	if (in.n != 0)
-		memcpy(copy, in.p, in.n);
-	memcpy(copy + in.n, last, sizeof(last));
+	copy = mem_array(NULL, in.n + 1 + sizeof(last), 1);
+	if (n != 0)
+		memcpy(copy, in.p, n);
+	if (n != 0 && copy[n - 1] != '\n')
+		copy[n++] = '\n';	/* the last line may be a comment */
+	memcpy(copy + n, last, sizeof(last));
 	reading.text = t;
 	reading.errors = errors;
 	reading.unknown = 0;
