@@ -132,6 +132,8 @@ queue_retry_value(struct build *b, const struct text_value *v)
 
 	if (value_seconds(b->errors, v, 1, RETRY_STEP_MAX, &n))
 		*(uint32_t *)vec_add(&b->retry, sizeof(uint32_t)) = (uint32_t)n;
+	else
+		b->retry_bad = 1;
 	if (b->retry.n == RETRY_STEPS_MAX + 1)
 		errors_add(b->errors, v->line, "retry: more than %d steps", RETRY_STEPS_MAX);
 }
@@ -244,7 +246,7 @@ finish_queue(struct build *b)
 
 	for (size_t i = 0; !b->text->retry_given && i < sizeof(retry) / sizeof(retry[0]); i++)
 		*(uint32_t *)vec_add(&b->retry, sizeof(uint32_t)) = retry[i];
-	if (b->retry.n == 0)
+	if (b->retry.n == 0 && !b->retry_bad)
 		errors_add(b->errors, 0, "retry: expected at least one duration");
 	if (c->queue.reserve >= c->queue.store_max)
 		errors_add(b->errors, b->reserve_line, "queue: reserve is not smaller than store-max");

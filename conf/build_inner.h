@@ -44,6 +44,7 @@ struct build {
 	struct vec		 forwards, stub_zones, stub_servers;	/* const char * */
 	const char		*anchor;	/* path; NULL if not given */
 	int			 anchor_line, reserve_line;
+	int			 retry_bad;	/* a step was refused: an empty schedule is its fault */
 };
 
 void	build_open_domain(struct build *, const struct text_section *, int relay);

@@ -131,7 +131,7 @@ filter_calls(void)
 		SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mprotect), SCMP_SYS(brk), SCMP_SYS(futex),
 		SCMP_SYS(getrandom), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(getpid),
 		SCMP_SYS(gettid), SCMP_SYS(tgkill), SCMP_SYS(ioctl), SCMP_SYS(exit), SCMP_SYS(exit_group),
-		SCMP_SYS(restart_syscall), SCMP_SYS(uname),
+		SCMP_SYS(restart_syscall), SCMP_SYS(uname), SCMP_SYS(sysinfo),	/* qsort asks how much memory there is */
 	};
 	scmp_filter_ctx		 ctx;
 	int			 err = 0;

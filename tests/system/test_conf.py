@@ -1,0 +1,50 @@
+"""postern-conf as a program: its sandbox must not end it, and what it writes is whole or nothing."""
+
+import os
+import subprocess
+
+BIN = os.path.join(os.environ.get("POSTERN_BIN", "build/bin"), "postern-conf")
+
+
+def conf(text, *args):
+    r, w = os.pipe()
+    with subprocess.Popen([BIN, "-n", "c", "-o", str(w), *args], stdin=subprocess.PIPE,
+                          stderr=subprocess.PIPE, pass_fds=[w]) as p:
+        os.close(w)
+        p.stdin.write(text.encode())
+        p.stdin.close()
+        with os.fdopen(r, "rb") as f:
+            out = f.read()
+        err = p.stderr.read().decode()
+    return p.returncode, out, err
+
+
+def test_empty_file_is_valid():
+    rc, out, err = conf("")
+    assert (rc, err) == (0, "")
+    assert out.startswith(b"PCNF")
+
+
+def test_errors_write_no_snapshot():
+    assert conf("log = x\n") == (1, b"", 'c:1: log: "x": expected "syslog" or "stderr"\n')
+
+
+def test_large_lists_stay_inside_the_sandbox():
+    """Sorting many names makes libc ask for the size of memory: a call that the filter must know."""
+    names = ", ".join(f'"user{i}"' for i in range(100000))
+    rc, out, err = conf('domain "d.test" { recipients = { %s } }\n' % names)
+    assert (rc, err) == (0, "")
+    assert b"user99999" in out
+    rc, out, err = conf("".join(f'domain "d{i}.test" {{ }}\n' for i in range(5000)))
+    assert (rc, err) == (0, "")
+
+
+def test_ids_of_root_are_refused():
+    rc, out, err = conf("", "-u", "0", "-g", "0")
+    assert rc == 1 and out == b"" and "must not be 0" in err
+
+
+def test_embedded_configuration(tmp_path):
+    rc, out, err = conf("", "-D", str(tmp_path))
+    assert (rc, err) == (0, "")
+    assert str(tmp_path).encode() + b"/spool" in out
