@@ -71,28 +71,34 @@ spawn_run(pid_t *pid, const char *path, char *const argv[], const int *fds, size
 	return (E_OK);
 }
 
+/* Whether dir and rest name a program; E_LIMIT. */
+static int
+try_path(char *dst, size_t size, const char *dir, const char *rest, const char *program)
+{
+	int len = snprintf(dst, size, "%s%s/%s", dir, rest, program);
+
+	if (len < 0 || (size_t)len >= size)
+		return (E_LIMIT);
+	return (access(dst, X_OK) == 0 ? E_OK : E_NOTFOUND);
+}
+
 int
 spawn_find(char *dst, size_t size, const char *program)
 {
 	char self[MASTER_PATH_MAX];
 	ssize_t n;
 	char *slash;
-	int len;
 
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (n > 0) {
 		self[n] = '\0';
 		if ((slash = strrchr(self, '/')) != NULL) {
 			*slash = '\0';
-			len = snprintf(dst, size, "%s/%s", self, program);
-			if (len < 0 || (size_t)len >= size)
-				return (E_LIMIT);
-			if (access(dst, X_OK) == 0)
+			/* Built, or installed under whatever prefix. */
+			if (try_path(dst, size, self, "", program) == E_OK ||
+			    try_path(dst, size, self, "/../libexec/postern", program) == E_OK)
 				return (E_OK);
 		}
 	}
-	len = snprintf(dst, size, "%s/%s", LIBEXECDIR, program);
-	if (len < 0 || (size_t)len >= size)
-		return (E_LIMIT);
-	return (access(dst, X_OK) == 0 ? E_OK : E_NOTFOUND);
+	return (try_path(dst, size, LIBEXECDIR, "", program));
 }

@@ -18,7 +18,7 @@
 #define SPAWN_NOEXEC	127
 int	spawn_run(pid_t *pid, const char *path, char *const argv[], const int *fds, size_t nfds);
 
-/* Where the program is: beside posternd, else in LIBEXECDIR.  E_NOTFOUND, E_LIMIT. */
+/* Where the program is: beside posternd, in ../libexec/postern from there, or in LIBEXECDIR.  E_NOTFOUND, E_LIMIT. */
 int	spawn_find(char *dst, size_t size, const char *program);
 
 #endif
