@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/reply.h"
 #include "common/units.h"
 
 static char *
@@ -70,7 +69,7 @@ cell_path(const char *address, char *dst, size_t size)
 	if (size < 3)
 		return (dst);
 	dst[0] = '<';
-	(void)text_escape(dst + 1, size - 2, slice_str(address));
+	(void)cell_plain(dst + 1, size - 2, address, strlen(address));
 	n = strlen(dst);
 	dst[n] = '>';
 	dst[n + 1] = '\0';

@@ -1,7 +1,8 @@
 /*
  * cells.h -- values as short text for tables.  Core.
  *
- * Each function writes into dst and returns it.  Strangers' text is escaped (R9).
+ * Each function writes into dst and returns it.  Strangers' text comes out as
+ * printable ASCII only (R9); unlike in logs, quotes stay as they are, so that an address can be copied.
  */
 #ifndef CTL_CELLS_H
 #define CTL_CELLS_H
@@ -19,8 +20,7 @@ char	*cell_age(int64_t then, int64_t now, char dst[static CELL_LEN]);
 char	*cell_until(int64_t then, int64_t now, char dst[static CELL_LEN]);
 /* "2026-11-21T23:45:25Z", "-" for 0. */
 char	*cell_time(int64_t t, char dst[static CELL_LEN]);
-/* One line of our own server's or checker's words: printable ASCII as it is, quotes too; all else \xNN.
- * What does not fit is left out. */
+/* Printable ASCII as it is, all else \xNN.  What does not fit is left out. */
 char	*cell_plain(char *dst, size_t size, const char *p, size_t n);
 /* An address in angle brackets, escaped; "<>" for the null sender. */
 char	*cell_path(const char *address, char *dst, size_t size);

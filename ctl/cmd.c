@@ -116,14 +116,15 @@ print_refusal(const char *operand, const struct ipc_ctl_end *end)
 
 /* The end of an answer that changed something, or of one that failed. */
 static void
-print_end(const struct ctl_args *a, const char *operand, int status, const struct ipc_ctl_end *end)
+print_end(const struct ctl_args *a, const char *operand, int status, const struct ipc_ctl_end *end,
+    json_t *remarks)
 {
 	json_t	*o;
 
 	if (a->json) {
-		o = json_pack("{s:b, s:I, s:o, s:o?}", "ok", status == EXIT_DONE, "count",
+		o = json_pack("{s:b, s:I, s:o, s:o?, s:O}", "ok", status == EXIT_DONE, "count",
 		    (json_int_t)end->count, "text", json_text(slice_str(end->text)), "operand",
-		    operand != NULL ? json_text(slice_str(operand)) : NULL);
+		    operand != NULL ? json_text(slice_str(operand)) : NULL, "remarks", remarks);
 		(void)json_print(stdout, o);
 		return;
 	}
@@ -136,10 +137,26 @@ print_end(const struct ctl_args *a, const char *operand, int status, const struc
 		(void)printf("%" PRIu64 " message%s\n", end->count, end->count == 1 ? "" : "s");
 }
 
+/* Remarks are all that an answer to a change may hold beside its end. */
 static int
-no_row(void *arg, enum ipc_type type, struct rd *rd)
+remark_row(void *arg, enum ipc_type type, struct rd *rd)
 {
-	return (E_PROTO);
+	json_t			**remarks = arg;
+	struct ipc_ctl_text	 t;
+	char			 text[4096];
+	size_t			 n;
+
+	if (type != IPC_CTL_TEXT || ipc_unpack_ctl_text(rd, &t) != E_OK)
+		return (E_PROTO);
+	if (*remarks != NULL)
+		return (json_array_append_new(*remarks, json_text(t.text)) == 0 ? E_OK : E_NOMEM);
+	for (; t.text.n != 0; t.text = slice_make(t.text.p + n, t.text.n - n)) {
+		n = t.text.n < sizeof(text) ? t.text.n : sizeof(text) - 1;
+		memcpy(text, t.text.p, n);
+		text[n] = '\0';
+		print_lines(stdout, "", text);
+	}
+	return (E_OK);
 }
 
 /* hold, release, retry, delete, undo: each operand by itself, or one request with --all. */
@@ -149,6 +166,7 @@ cmd_change(const struct ctl_args *a, const char *path)
 	struct ipc_ctl_request	q;
 	struct ipc_ctl_end	end;
 	const char		*operand;
+	json_t			*remarks;
 	int			i = 0, err, status, worst = EXIT_DONE;
 
 	do {
@@ -160,13 +178,16 @@ cmd_change(const struct ctl_args *a, const char *path)
 			continue;
 		}
 		memset(&end, 0, sizeof(end));
-		err = conn_ask(path, &q, no_row, NULL, &end, a->cmd->action == ACT_STOP);
+		remarks = a->json ? json_array() : NULL;
+		err = conn_ask(path, &q, remark_row, &remarks, &end, a->cmd->action == ACT_STOP);
 		status = exit_status(err, end.status);
+		if (err == E_OK)
+			print_end(a, operand, status, &end, remarks);
+		json_decref(remarks);
 		if (err != E_OK) {
 			complain(path, err);
 			return (status);
 		}
-		print_end(a, operand, status, &end);
 		if (status > worst)
 			worst = status;
 	} while (++i < a->nop && a->cmd->action == ACT_CHANGE);

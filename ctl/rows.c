@@ -14,7 +14,7 @@
 #include "ctl/cells.h"
 #include "ctl/json.h"
 
-#define ESCAPED(n)	((n) * 4 + 4)	/* room for n octets escaped, in brackets */
+#define ESCAPED(n)	((n) * 4 + 8)	/* room for n octets escaped, in brackets */
 
 void
 rows_init(struct rows *r, FILE *out, enum rows_style style, int json, int header, int64_t now)
@@ -127,7 +127,7 @@ print_story(struct rows *r, const struct ipc_ctl_message *m)
 	    cell_size(m->size, size), cell_path(m->sender, path, sizeof(path)));
 	(void)fprintf(r->out, "  arrived   %s (%s ago), client %s, helo %s\n", cell_time(m->arrival, when),
 	    cell_age(m->arrival, r->now, age), net_addr_str(&m->client, ip),
-	    text_escape(helo, sizeof(helo), slice_str(m->helo)));
+	    cell_plain(helo, sizeof(helo), m->helo, strlen(m->helo)));
 	if (m->state != MSG_DELETED && m->state != MSG_HELD && m->expires != 0)
 		(void)fprintf(r->out, "  expires   %s (in %s)\n", cell_time(m->expires, when),
 		    cell_until(m->expires, r->now, age));
@@ -146,19 +146,19 @@ print_rcpt(struct rows *r, const struct ipc_ctl_rcpt *c)
 	if (r->style == ROWS_TABLE)
 		return;
 	if (c->hop[0] != '\0')
-		(void)fprintf(r->out, "    route     %s\n", text_escape(hop, sizeof(hop), slice_str(c->hop)));
+		(void)fprintf(r->out, "    route     %s\n", cell_plain(hop, sizeof(hop), c->hop, strlen(c->hop)));
 	if (c->attempts != 0)
 		(void)fprintf(r->out, "    attempts  %" PRIu32 ", the last one %s (%s ago)\n", c->attempts,
 		    cell_time(c->last, when), cell_age(c->last, r->now, ago));
 	if (c->relay[0] != '\0')
 		(void)fprintf(r->out, "    relay     %s\n",
-		    text_escape(relay, sizeof(relay), slice_str(c->relay)));
+		    cell_plain(relay, sizeof(relay), c->relay, strlen(c->relay)));
 	if (c->code != 0)
 		(void)snprintf(code, sizeof(code), "%u ", (unsigned)c->code);
 	if (c->text[0] != '\0' || c->code != 0)
-		(void)fprintf(r->out, "    at %-7s%s%s%s%s\n", stage_name(c->stage), code,
+		(void)fprintf(r->out, "    at %-8s %s%s%s%s\n", stage_name(c->stage), code,
 		    c->enhanced.cls != 0 ? enhanced_str(&c->enhanced, dsn) : "",
-		    c->enhanced.cls != 0 ? " " : "", text_escape(text, sizeof(text), slice_str(c->text)));
+		    c->enhanced.cls != 0 ? " " : "", cell_plain(text, sizeof(text), c->text, strlen(c->text)));
 	if (c->next != 0)
 		(void)fprintf(r->out, "    next      %s (%s%s)\n", cell_time(c->next, when),
 		    c->next > r->now ? "in " : "", cell_until(c->next, r->now, ago));
@@ -175,7 +175,7 @@ print_text(struct rows *r, struct slice s)
 		const char *lf = memchr(s.p, '\n', s.n);
 
 		n = lf != NULL ? (size_t)(lf - s.p) : s.n;
-		(void)fprintf(r->out, "  | %s\n", text_escape(line, sizeof(line), slice_make(s.p, n)));
+		(void)fprintf(r->out, "  | %s\n", cell_plain(line, sizeof(line), s.p, n));
 		n += lf != NULL;
 		s.p += n;
 		s.n -= n;
@@ -188,16 +188,16 @@ print_daemon(struct rows *r, const struct ipc_ctl_daemon *d)
 	char	name[48], pid[CELL_LEN] = "-", up[CELL_LEN], state[ESCAPED(sizeof(d->state))];
 
 	if (r->header)
-		(void)fprintf(r->out, "%-16s %7s %8s %8s %8s  %s\n", "DAEMON", "PID", "SINCE", "RESTARTS",
+		(void)fprintf(r->out, "%-18s %7s %8s %8s %8s  %s\n", "DAEMON", "PID", "SINCE", "RESTARTS",
 		    "LOG-LOST", "STATE");
 	r->header = 0;
 	(void)snprintf(name, sizeof(name), "%s%s/%" PRIu32, room_name(d->room),
 	    d->role == ROLE_MAILBOX ? "-mailbox" : "", d->instance);
 	if (d->pid != 0)
 		(void)snprintf(pid, sizeof(pid), "%" PRIu32, d->pid);
-	(void)fprintf(r->out, "%-16s %7s %8s %8" PRIu32 " %8" PRIu64 "  %s\n", name, pid,
+	(void)fprintf(r->out, "%-18s %7s %8s %8" PRIu32 " %8" PRIu64 "  %s\n", name, pid,
 	    cell_age(d->since, r->now, up), d->restarts, d->log_dropped,
-	    text_escape(state, sizeof(state), slice_str(d->state)));
+	    cell_plain(state, sizeof(state), d->state, strlen(d->state)));
 }
 
 static void
