@@ -81,8 +81,6 @@
 #define SCHED_UNIT		256	/* a connection, in the fixed point of a provider's window */
 #define SCHED_START		5	/* connections to a provider that is new */
 #define SCHED_DEAD_AFTER	3	/* failures in a row, then back-off */
-#define SCHED_BACKOFF_MIN_S	60
-#define SCHED_BACKOFF_MAX_S	3600
 #define RETRY_HINT_MAX_S	86400	/* a remote host's hint counts up to this */
 #define RECEIVED_MAX		2048	/* our own Received field */
 #define TXN_PEER_MAX		20000	/* open transactions of one smtpd */

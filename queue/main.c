@@ -13,6 +13,7 @@ extern const struct sandbox queue_sandbox;
 
 #define DESCRIPTORS	(64 + PEERS_MAX + CTL_CLIENTS_MAX)
 
+static struct sched_conf sched_settings(const struct conf *);
 static void	queue_open(struct queue *);
 static void	on_peer(struct room *, const struct ipc_channel *, int);
 static void	on_conf(struct room *, const struct conf *);
@@ -48,14 +49,24 @@ main(int argc, char **argv)
 	return (0);
 }
 
+static struct sched_conf
+sched_settings(const struct conf *c)
+{
+	struct sched_conf sc = { .concurrency = c->deliver.concurrency,
+	    .connections = c->deliver.connections };
+
+	sc.backoff_min_s = c->queue.nretry != 0 ? c->queue.retry[0] : 1;
+	sc.backoff_max_s = c->queue.nretry != 0 ? c->queue.retry[c->queue.nretry - 1] : 1;
+	return (sc);
+}
+
 static void
 queue_open(struct queue *q)
 {
 	const struct conf *c = q->room.conf;
 	struct store_options opt = { .dir = ".", .max_octets = c->queue.store_max,
 	    .reserve = c->queue.reserve };
-	struct sched_conf sc = { .concurrency = c->deliver.concurrency,
-	    .connections = c->deliver.connections };
+	struct sched_conf sc = sched_settings(c);
 	int err;
 
 	if ((err = store_open(&q->store, &opt)) != E_OK)
@@ -87,8 +98,7 @@ static void
 on_conf(struct room *r, const struct conf *old)
 {
 	struct queue *q = r->arg;
-	struct sched_conf sc = { .concurrency = r->conf->deliver.concurrency,
-	    .connections = r->conf->deliver.connections };
+	struct sched_conf sc = sched_settings(r->conf);
 
 	sched_configure(q->sched, &sc);
 	intake_conf(q);

@@ -25,6 +25,7 @@ struct mail_op {
 	struct recipient *rcpt;
 	uint32_t	 n;
 	struct change	*changes;
+	uint32_t	 rnd;		/* one for all, so that recipients which failed together go together again */
 	int64_t		 soonest;	/* of the new due times; 0: none */
 	uint32_t	 delivered, failed, expired, deferred;
 };
@@ -126,6 +127,7 @@ op_start(struct queue *q, struct mail *m)
 	o->q = q;
 	o->mail = m;
 	o->m = m->m;
+	o->rnd = queue_random(q);
 	m->op = o;
 	tail = &o->changes;
 	do {
@@ -285,7 +287,7 @@ apply_result(struct mail_op *o, const struct change *ch, struct recipient *r)
 		}
 		r->state = res->outcome == OUT_UNSURE ? RCPT_UNSURE : RCPT_DEFERRED;
 		wait = sched_retry_delay(conf->queue.retry, conf->queue.nretry, r->attempts,
-		    res->retry_hint, queue_random(q));
+		    res->retry_hint, o->rnd);
 		/* The last attempt comes when the time is over, not a whole step later. */
 		if (wait > left)
 			wait = left;

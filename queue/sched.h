@@ -29,6 +29,8 @@ struct sched_dest;
 struct sched_conf {
 	uint32_t	concurrency;	/* most connections to one provider */
 	uint32_t	connections;	/* most in all, local deliveries apart */
+	uint32_t	backoff_min_s;	/* a dead destination's first back-off, doubled up to the last: */
+	uint32_t	backoff_max_s;	/* the first and last step of the retry schedule */
 };
 
 enum sched_state { SCHED_ABSENT, SCHED_READY, SCHED_ACTIVE, SCHED_SETTLING };

@@ -193,6 +193,7 @@ sched_job_done(struct sched *s, struct sched_dest *d, int reached, uint64_t prov
 	p = d->prov;
 	if (reached) {
 		d->failures = 0;
+		d->in_a_row = 0;
 		d->backoff_s = 0;
 		d->backoff_until = 0;
 		free(d->why);
@@ -204,6 +205,7 @@ sched_job_done(struct sched *s, struct sched_dest *d, int reached, uint64_t prov
 		free(d->why);
 		d->why = why != NULL ? strdup(why) : NULL;
 		d->failures++;
+		d->in_a_row++;
 		/* A failure that says nothing of the hosts, such as DNS, is not their provider's. */
 		if (provider == p->id) {
 			p->slow_start = 0;
@@ -251,7 +253,7 @@ sched_dest_view(const struct sched_dest *d, uint64_t now_ms, struct sched_view *
 	v->active = d->prov->active;
 	v->limit = d->prov->window / SCHED_UNIT;
 	v->ready = d->ready;
-	v->failures = d->failures;
+	v->failures = d->in_a_row;
 	v->backoff_ms = d->backoff_until > now_ms ? d->backoff_until - now_ms : 0;
 	v->why = d->why != NULL ? d->why : "";
 }
@@ -283,9 +285,9 @@ sched_provider_unref(struct sched *s, struct sched_provider *p)
 static void
 backoff(struct sched *s, struct sched_dest *d, uint64_t now_ms)
 {
-	d->backoff_s = d->backoff_s == 0 ? SCHED_BACKOFF_MIN_S : d->backoff_s * 2;
-	if (d->backoff_s > SCHED_BACKOFF_MAX_S)
-		d->backoff_s = SCHED_BACKOFF_MAX_S;
+	d->backoff_s = d->backoff_s == 0 ? s->conf.backoff_min_s : d->backoff_s * 2;
+	if (d->backoff_s > s->conf.backoff_max_s)
+		d->backoff_s = s->conf.backoff_max_s;
 	d->backoff_until = now_ms + d->backoff_s * 1000ull;
 	/* One probe after it decides: the next failure is enough. */
 	d->failures = SCHED_DEAD_AFTER - 1;

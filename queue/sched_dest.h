@@ -41,7 +41,8 @@ struct sched_dest {
 	uint8_t			 place;		/* enum sched_place: which list prev and next are of */
 	uint8_t			 on_marked;
 	uint32_t		 ready, active;
-	uint32_t		 failures;
+	uint32_t		 failures;	/* towards SCHED_DEAD_AFTER */
+	uint32_t		 in_a_row;
 	uint32_t		 backoff_s;	/* the last one's length */
 	uint64_t		 backoff_until;	/* ms; 0: none */
 	uint64_t		 used;		/* ms: when last asked for */
