@@ -99,6 +99,7 @@ postpone_job(struct queue *q, struct sched_job *sj)
 	struct sched_view view;
 	struct change *ch, *list = NULL, **tail = &list;
 	struct mail *m;
+	uint32_t rnd = queue_random(q);	/* one for all: they stay together */
 	uint16_t i;
 
 	if ((m = mail_find(q, sj->msgid)) == NULL)
@@ -111,7 +112,7 @@ postpone_job(struct queue *q, struct sched_job *sj)
 			feed_note(q, clock_due(&q->clock));
 			continue;
 		}
-		ch->wait_s = sched_postpone_delay(sj->dest, uv_now(&q->room.loop), queue_random(q));
+		ch->wait_s = sched_postpone_delay(sj->dest, uv_now(&q->room.loop), rnd);
 		(void)slice_copy(slice_make(view.why, strnlen(view.why, REPLY_TEXT_MAX)), ch->r.text,
 		    sizeof(ch->r.text));
 		*tail = ch;

@@ -13,6 +13,8 @@
 #include "common/log.h"
 #include "queue/queue.h"
 
+#define SPREAD	0x9e3779b97f4a7c15ull	/* 2^64 by the golden ratio: neighbours become far apart */
+
 enum taken { TAKEN, PASSED, STOP };
 
 static int	feed_main(struct queue *);
@@ -35,6 +37,7 @@ feed_run(struct queue *q)
 		more |= feed_dest(q, d);
 	if (q->feed_wanted)
 		more |= feed_main(q);
+	outcome_start_late(q);
 	dispatch_run(q);
 	if (more)
 		queue_work(q);
@@ -188,10 +191,12 @@ take(struct queue *q, const struct store_due *e, struct sched_dest *only)
 		if (q->nchange >= FEED_CHANGES_MAX || (ch = change_new(q, CH_POSTPONE, e->index)) == NULL) {
 			res = STOP;
 		} else {
-			ch->wait_s = sched_postpone_delay(d, uv_now(&q->room.loop), queue_random(q));
+			/* The message decides, so that its recipients stay together. */
+			ch->wait_s = sched_postpone_delay(d, uv_now(&q->room.loop),
+			    (uint32_t)(e->msgid * SPREAD >> 32));
 			(void)slice_copy(slice_make(view.why, strnlen(view.why, REPLY_TEXT_MAX)), ch->r.text,
 			    sizeof(ch->r.text));
-			mail_change(q, m, ch);
+			mail_change_later(q, m, ch);
 			return (TAKEN);
 		}
 	} else {

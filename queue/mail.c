@@ -50,7 +50,7 @@ mail_get(struct queue *q, uint64_t msgid, struct mail **out)
 void
 mail_release(struct queue *q, struct mail *m)
 {
-	if (m->items != 0 || m->jobs != 0 || m->pend_head != NULL || m->op != NULL)
+	if (m->items != 0 || m->jobs != 0 || m->pend_head != NULL || m->op != NULL || m->late)
 		return;
 	HASH_DEL(q->mails, m);
 	free(m->rcpt);

@@ -138,7 +138,7 @@ write_readable(struct buf *b, const struct notice *n, const char *boundary)
 		if (r->state == RCPT_EXPIRED)
 			buf_adds(b, "    was tried until its time was over; the last answer was:\r\n");
 		if (r->relay[0] != '\0')
-			buf_addf(b, "    %s said:\r\n", r->relay);
+			buf_addf(b, r->code != 0 ? "    %s said:\r\n" : "    %s:\r\n", r->relay);
 		write_words(b, r->text);
 	}
 }

@@ -30,6 +30,7 @@ struct mail_op {
 	uint32_t	 delivered, failed, expired, deferred;
 };
 
+static void	append(struct queue *, struct mail *, struct change *);
 static void	op_start(struct queue *, struct mail *);
 static int	op_of_message(struct mail_op *, struct change *);
 static int	op_of_recipients(struct mail_op *);
@@ -67,6 +68,36 @@ change_free(struct queue *q, struct change *ch)
 void
 mail_change(struct queue *q, struct mail *m, struct change *ch)
 {
+	append(q, m, ch);
+	op_start(q, m);
+}
+
+void
+mail_change_later(struct queue *q, struct mail *m, struct change *ch)
+{
+	append(q, m, ch);
+	if (m->late)
+		return;
+	m->late = 1;
+	m->next_late = q->late;
+	q->late = m;
+}
+
+void
+outcome_start_late(struct queue *q)
+{
+	struct mail *m;
+
+	while ((m = q->late) != NULL) {
+		q->late = m->next_late;
+		m->late = 0;
+		op_start(q, m);
+	}
+}
+
+static void
+append(struct queue *q, struct mail *m, struct change *ch)
+{
 	*m->pend_tail = ch;
 	for (; ch != NULL; ch = ch->next) {
 		m->pend_tail = &ch->next;
@@ -75,7 +106,6 @@ mail_change(struct queue *q, struct mail *m, struct change *ch)
 		if (ch->kind <= CH_RETRY && ch->index < m->m.nrcpt)
 			(void)mail_settle(q, m, ch->index);
 	}
-	op_start(q, m);
 }
 
 void
@@ -215,6 +245,7 @@ apply_change(struct mail_op *o, struct change *ch, struct recipient *r)
 	struct queue *q = o->q;
 	int64_t now = clock_due(&q->clock);
 	const struct recipient *p;
+	int64_t left;
 	int err;
 
 	for (p = o->rcpt; p < r; p++)
@@ -245,7 +276,8 @@ apply_change(struct mail_op *o, struct change *ch, struct recipient *r)
 			break;
 		}
 		r->state = r->state == RCPT_PENDING ? RCPT_DEFERRED : r->state;
-		r->next = now + ch->wait_s;
+		left = mail_expires(q, &o->m) - clock_wall(&q->clock);
+		r->next = now + (ch->wait_s < left ? ch->wait_s : left);
 		o->deferred++;
 		break;
 	}

@@ -19,7 +19,7 @@ qlog_accepted(const struct message *m)
 
 	log_info("%s accepted from=<%s> size=%llu nrcpt=%u client=%s", msgid_str(m->msgid, id),
 	    text_escape(from, sizeof(from), slice_str(m->sender)), (unsigned long long)m->body_len,
-	    m->nrcpt, net_addr_str(&m->client, ip));
+	    m->nrcpt, net_addr_is_any(&m->client) ? "local" : net_addr_str(&m->client, ip));
 }
 
 void

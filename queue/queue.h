@@ -44,6 +44,8 @@ struct mail {
 	uint32_t	 items;		/* recipients in the scheduler */
 	uint32_t	 jobs;
 	struct change	*pend_head, **pend_tail;
+	struct mail	*next_late;	/* of queue.late */
+	uint8_t		 late;
 	struct mail_op	*op;		/* in the store's hands; one at a time keeps the order */
 	UT_hash_handle	 hh;
 };
@@ -93,6 +95,7 @@ struct queue {
 	uint32_t	 nchange;		/* changes not durable yet */
 	struct mail_op	*failed;		/* the store could not: again at the next tick */
 	struct change	*free_changes;
+	struct mail	*late;			/* their changes are still being collected */
 
 	struct smtpd_peer *smtpds;
 	size_t		 txn_memory;		/* recipients of open transactions */
@@ -187,6 +190,9 @@ struct change *change_new(struct queue *, enum change_kind, uint32_t index);	/* 
 void	change_free(struct queue *, struct change *);
 /* Takes a list of changes, which go into one operation if they may; the mail may be gone after it. */
 void	mail_change(struct queue *, struct mail *, struct change *);
+/* The same, but started by outcome_start_late() only: what belongs to one message goes together. */
+void	mail_change_later(struct queue *, struct mail *, struct change *);
+void	outcome_start_late(struct queue *);
 void	outcome_again(struct queue *);			/* the tick: what the store could not take */
 void	queue_ack(struct queue *, uint64_t peer, uint64_t job);
 
