@@ -131,10 +131,8 @@ dirs_one(const struct path_want *w, int make, char *err, size_t size)
 		    "found something else, expected a directory" : strerror(errno));
 		return (errno == ENOENT ? E_NOTFOUND : E_DENIED);
 	}
-	if (made && (fchown(fd, w->uid, w->gid) == -1 || fchmod(fd, w->make) == -1)) {
-		(void)snprintf(err, size, "%s: %s", w->path, strerror(errno));
-		rc = E_IO;
-	} else if (fstat(fd, &st) == -1) {
+	if ((made && (fchown(fd, w->uid, w->gid) == -1 || fchmod(fd, w->make) == -1)) ||
+	    fstat(fd, &st) == -1) {
 		(void)snprintf(err, size, "%s: %s", w->path, strerror(errno));
 		rc = E_IO;
 	} else

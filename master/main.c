@@ -66,7 +66,7 @@ main(int argc, char **argv)
 
 	log_open("posternd");
 	m->control_fd = m->pid_fd = m->life_fd = m->blob_fd = m->next_fd = m->ready_fd = -1;
-	buf_init(&m->report, CONFIG_ERRORS_MAX * 2);
+	buf_init(&m->report, (size_t)CONFIG_ERRORS_MAX * 2);
 	options_parse(m, argc, argv);
 	options_environment(m);			/* reads what is wanted of it, then there is none */
 	if (!m->foreground)

@@ -205,14 +205,9 @@ plan_stage(unsigned room)
 uint32_t
 plan_stop_ms(unsigned room)
 {
-	switch (room) {
-	case ROOM_SMTPD:
-		return (STOP_SMTPD_MS);
-	case ROOM_DELIVER:
-		return (STOP_DELIVER_MS);
-	case ROOM_RESOLVER:
-		return (STOP_RESOLVER_MS);
-	default:
-		return (STOP_QUEUE_MS);
-	}
+	static const uint32_t stage_ms[PLAN_STAGES] = {
+		STOP_SMTPD_MS, STOP_DELIVER_MS, STOP_RESOLVER_MS, STOP_QUEUE_MS,
+	};
+
+	return (stage_ms[plan_stage(room)]);
 }
