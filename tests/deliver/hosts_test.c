@@ -149,7 +149,9 @@ refusals(void **state)
 		assert_string_equal(walk(&h), "");
 		hosts_why(&h, &f);
 		assert_int_equal(f.outcome, t[i].out);
-		assert_memory_equal(&f.enhanced, &t[i].e, sizeof(f.enhanced));
+		assert_int_equal(f.enhanced.cls, t[i].e.cls);
+		assert_int_equal(f.enhanced.subject, t[i].e.subject);
+		assert_int_equal(f.enhanced.detail, t[i].e.detail);
 		assert_int_equal(strstr(f.text, "because") != NULL, t[i].e.detail == 3);
 		hosts_clear(&h);
 	}
@@ -331,8 +333,7 @@ limits(void **state)
 		a.nrec = (uint16_t)n;
 		for (int i = 0; i < n; i++) {
 			memset(rec[i].mx.host, 'a' + i % 26, DOMAIN_MAX);
-			snprintf(rec[i].mx.host, 8, "h%d", i);
-			rec[i].mx.host[strlen(rec[i].mx.host)] = 'x';
+			rec[i].mx.host[0] = (char)('a' + i / 26);
 		}
 		hosts_init(&h, HOP_MX, 25);
 		assert_int_equal(hosts_from_mx(&h, "d.example", &a, &self, 1), E_OK);
