@@ -1,0 +1,146 @@
+/*
+ * clock_test.c -- steps of the wall clock: nothing expires at once, nothing stalls (F12).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "queue/clock.h"
+
+#define T0	1800000000
+#define DAY	86400
+#define YEARS	(10 * 365ll * DAY)
+
+/* Run for so many seconds in steps of one; the wall clock goes along. */
+static void
+run(struct clock *c, int64_t *wall, uint64_t *mono, unsigned seconds, uint64_t msgid)
+{
+	while (seconds-- > 0) {
+		*wall += 1;
+		*mono += 1000;
+		assert_false(clock_tick(c, *wall, *mono, msgid));
+	}
+}
+
+static void
+test_plain(void **state)
+{
+	struct clock c = { 0 };
+	int64_t wall = T0;
+	uint64_t mono = 5123;
+
+	clock_start(&c, wall, mono, 0, 100);
+	run(&c, &wall, &mono, 1000, 100);
+	assert_int_equal(clock_due(&c), T0 + 1000);
+	assert_int_equal(clock_age(&c, 50, T0 - 10), 1010);
+	assert_int_equal(clock_age(&c, 50, T0 + 5000), 0);
+	assert_int_equal(clock_show(&c, T0 + 60), T0 + 60);
+	assert_int_equal(clock_show(&c, 0), 0);
+}
+
+static void
+test_step(void **state)
+{
+	static const int64_t steps[] = { DAY, -DAY, YEARS, -YEARS, 3600, -3600, 31, -31 };
+	struct clock c;
+	int64_t wall, due;
+	uint64_t mono;
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		c = (struct clock){ 0 };
+		wall = T0;
+		mono = 777;
+		clock_start(&c, wall, mono, 0, 100);
+		run(&c, &wall, &mono, 100, 100);
+		due = clock_due(&c);
+		wall += steps[i] + 1;
+		mono += 1000;
+		assert_true(clock_tick(&c, wall, mono, 200));
+		/* An old message is a second older, whatever the wall says; a new one knows no step. */
+		assert_int_equal(clock_age(&c, 150, T0), 101);
+		assert_int_equal(clock_age(&c, 200, wall), 0);
+		/* Due times never run backwards, so what was to come in 60 seconds comes in 60 at most. */
+		assert_true(clock_due(&c) >= due);
+		assert_true(clock_due(&c) >= wall);
+		run(&c, &wall, &mono, 60, 300);
+		assert_true(clock_due(&c) >= due + 60);
+		assert_int_equal(clock_age(&c, 150, T0), 161);
+		assert_int_equal(clock_age(&c, 250, wall - 30), 30);
+		/* People see wall-clock times. */
+		assert_int_equal(clock_show(&c, clock_due(&c) + 5), wall + 5);
+	}
+}
+
+/* There and back: as if nothing had been. */
+static void
+test_there_and_back(void **state)
+{
+	struct clock c = { 0 };
+	int64_t wall = T0;
+	uint64_t mono = 0;
+
+	clock_start(&c, wall, mono, 0, 100);
+	wall += YEARS;
+	assert_true(clock_tick(&c, wall, mono, 200));
+	wall -= YEARS;
+	assert_true(clock_tick(&c, wall, mono, 300));
+	assert_int_equal(clock_age(&c, 150, T0), 0);
+	/* It arrived in the wrong year, and is not ten years old or unborn. */
+	assert_int_equal(clock_age(&c, 250, T0 + YEARS), 0);
+	run(&c, &wall, &mono, 40, 400);
+	assert_int_equal(clock_age(&c, 250, T0 + YEARS), 40);
+}
+
+static void
+test_restart(void **state)
+{
+	struct clock c = { 0 };
+
+	/* A month without a queue does not count; a minute does. */
+	clock_start(&c, T0 + 30 * DAY, 0, T0, 500);
+	assert_int_equal(clock_age(&c, 400, T0 - 100), 100);
+	assert_int_equal(clock_due(&c), T0 + 30 * DAY);
+	c = (struct clock){ 0 };
+	clock_start(&c, T0 + 60, 0, T0, 500);
+	assert_int_equal(clock_age(&c, 400, T0 - 100), 160);
+	/* Set back while nobody ran: due times go on from where they were. */
+	c = (struct clock){ 0 };
+	clock_start(&c, T0 - YEARS, 0, T0, 500);
+	assert_int_equal(clock_due(&c), T0);
+	assert_int_equal(clock_age(&c, 400, T0 - 100), 100);
+}
+
+/* More steps than are remembered never make a message older than it is. */
+static void
+test_many(void **state)
+{
+	struct clock c = { 0 };
+	int64_t wall = T0;
+	uint64_t mono = 0;
+	int i;
+
+	clock_start(&c, wall, mono, 0, 10);
+	for (i = 0; i < 5 * CLOCK_STEPS; i++) {
+		wall += i % 2 == 0 ? DAY : -DAY / 2;
+		assert_true(clock_tick(&c, wall, mono, 20 + (uint64_t)i));
+		assert_true(clock_age(&c, 5, T0) <= 1);
+	}
+	assert_true(c.nstep <= CLOCK_STEPS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_step),
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_many),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
