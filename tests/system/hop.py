@@ -82,9 +82,13 @@ class Hop:
 
     def do_mail(self, sock, session, stream):
         session.sender, session.rcpts = self.path(session.line), []
-        self.play(sock, "mail", session, b"250 2.1.0 ok\r\n")
+        if not self.play(sock, "mail", session, b"250 2.1.0 ok\r\n"):
+            session.sender = None
 
     def do_rcpt(self, sock, session, stream):
+        if session.sender is None:
+            sock.sendall(b"503 5.5.1 MAIL first\r\n")
+            return
         session.rcpts.append(self.path(session.line))
         if not self.play(sock, "rcpt", session, b"250 2.1.5 ok\r\n"):
             session.rcpts.pop()

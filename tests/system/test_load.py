@@ -57,7 +57,7 @@ def test_F16_limits_in_total_per_address_and_per_prefix(postern):
     port = lib.free_port()
     server = postern('relay-from = { "192.0.2.0/24" }\nsmtpd { processes = 1 }\n', port=port, listeners=
                      f'listener "mx" {{ address = "127.0.0.1" port = {port} connections = 12 '
-                     'connections-per-address = 3 connections-per-prefix = 8 }\n')
+                     'per-address = 3 per-prefix = 8 }\n')
 
     def connect(source):
         s = socket.socket()
@@ -99,7 +99,7 @@ def test_F16_connect_close_storm(postern):
 
 
 def test_F15_slow_clients_are_cut_and_harm_nobody(postern):
-    server = postern('smtpd { command-timeout = "2s" data-timeout = "2s" min-rate = "1K" }\n')
+    server = postern('smtpd { command-timeout = "2s" data-timeout = "2s" min-rate = 1000 }\n')
     slow = [lib.Raw(server.port) for _ in range(50)]
     feeding = [lib.Raw(server.port) for _ in range(3)]
     for c in feeding:
@@ -129,7 +129,8 @@ def test_F15_slow_clients_are_cut_and_harm_nobody(postern):
 @pytest.mark.sanitize
 @pytest.mark.parametrize("octets", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
                                     b"\0" * 100000, b"A" * 1000000, b"\r" * 5000, b"\n" * 5000, b"\r\n" * 5000,
-                                    b"EHLO " + b"x" * 5000 + b"\r\n", b"MAIL FROM:<" + b"a" * 3000 + b"\r\n"])
+                                    b"EHLO " + b"x" * 5000 + b"\r\n", b"MAIL FROM:<" + b"a" * 3000 + b"\r\n"],
+                         ids=["tls", "http", "nul", "long", "cr", "lf", "crlf", "long-ehlo", "long-path"])
 def test_G4_garbage_ends_that_session_alone(postern, octets):
     server = postern()
     pids = smtpds(server)

@@ -72,18 +72,17 @@ def test_F14_log_daemon_restarts_and_nothing_waits(postern, folder):
             rf"postern-queue\[\d+\]: {first} accepted .*(\n.*)*postern-deliver\[\d+\]: {first} rcpt=<bob@local.example>.*(\n.*)*"
             rf"postern-queue\[\d+\]: {first} removed", log.text()))
         log.stop()
+        silent = []
         for _ in range(30):
             start = time.monotonic()
-            server.send(to="bob@local.example")
+            silent.append(server.send(to="bob@local.example"))
             assert time.monotonic() - start < 2
         log.start()
-
-        def again():
-            msgid = server.send(to="bob@local.example")
-            time.sleep(0.3)
-            return f"{msgid} accepted" in log.text()
-        lib.wait_for("lines again after the restart", again)
-        lib.wait_for("the lost lines to be counted", lambda: re.search(r"\d+ (log )?lines (were )?lost", log.text()))
+        # Lines waited in memory, within a bound; what the bound cost would be counted in a line of its own.
+        lib.wait_for("the lines of the silence", lambda: all(f"{msgid} accepted" in log.text() for msgid in silent)
+                     or re.search(r"\d+ lines? .*lost", log.text()))
+        again = server.send(to="bob@local.example")
+        lib.wait_for("lines again after the restart", lambda: f"{again} removed" in log.text())
     finally:
         log.stop()
         if os.path.exists("/dev/log"):
@@ -97,10 +96,10 @@ def test_G9_every_refusal_says_who_what_and_why(postern):
         c.say("MAIL FROM:<from@client.example>")
         c.say("RCPT TO:<a@elsewhere.example>")
         c.say("RCPT TO:<nobody@local.example>")
-    line = server.wait_log(r".*reject .*to=<a@elsewhere\.example>.*")[0]
+    line = server.wait_log(r".*reject .*a@elsewhere\.example.*")[0]
     for part in ("127.0.0.1", "client.example", "from@client.example", "5.7.1"):
         assert part in line, line
-    assert "5.1.1" in server.wait_log(r".*reject .*to=<nobody@local\.example>.*")[0]
+    assert "5.1.1" in server.wait_log(r".*reject .*nobody@local\.example.*")[0]
 
 
 def test_R9_strangers_text_cannot_forge_a_line(postern, hop):
