@@ -25,7 +25,7 @@ const struct conf_number conf_numbers[] = {
 	ROW("smtpd", "errors-max", UNIT_COUNT, smtpd.errors_max, 1, 1000000, SESSION_ERRORS_MAX),
 	ROW("smtpd", "commands-max", UNIT_COUNT, smtpd.commands_max, 1, 1000000, SESSION_COMMANDS_MAX),
 	ROW("smtpd", "rcpt-max", UNIT_COUNT, smtpd.rcpt_max, 1, RCPT_MAX, RCPT_MAX),
-	ROW("smtpd", "client-names", UNIT_BOOL, smtpd.client_names, 0, 1, 0),
+	ROW("smtpd", "client-names", UNIT_BOOL, smtpd.client_names, 0, 1, 1),
 
 	ROW("queue", "lifetime", UNIT_SECONDS, queue.lifetime, 1, 365 * DAY, 5 * DAY),
 	ROW("queue", "bounce-lifetime", UNIT_SECONDS, queue.bounce_lifetime, 1, 365 * DAY, 5 * DAY),
