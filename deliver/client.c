@@ -10,7 +10,7 @@
 #include "deliver/client_int.h"
 #include "deliver/deliver_limits.h"
 
-#define LINE_MAX_OUT	1024	/* our longest command: MAIL with a path of 322 octets and its parameters */
+#define LINE_MAX_OUT	1024	/* our longest command: MAIL, a path of 322 octets, parameters */
 
 static int	client_sweep_step(struct client *, struct client_result *);
 static uint64_t	body_deadline(const struct client *);
@@ -125,7 +125,8 @@ client_lost(struct client *c, const char *what)
 	if (c->state == CS_CONNECT)
 		snprintf(text, sizeof(text), "cannot connect: %s", what);
 	else
-		snprintf(text, sizeof(text), "%s while waiting for %s", what, states[c->state].name);
+		snprintf(
+		    text, sizeof(text), "%s while waiting for %s", what, states[c->state].name);
 	if (c->dialogue != NULL)
 		dialogue_add(c->dialogue, c->now_ms, '*', 0, slice_str(text));
 	if (c->state == CS_DOT)
@@ -181,7 +182,8 @@ client_step(struct client *c, struct slice *in, uint64_t now_ms, struct client_r
 /* ---- outcomes ---- */
 
 void
-client_sweep(struct client *c, enum sweep sweep, enum outcome out, const char *enhanced, const char *text)
+client_sweep(
+    struct client *c, enum sweep sweep, enum outcome out, const char *enhanced, const char *text)
 {
 	memset(&c->r, 0, offsetof(struct client_result, text));
 	c->sweep = (uint8_t)sweep;
@@ -200,8 +202,9 @@ client_sweep_step(struct client *c, struct client_result *res)
 
 	while (c->sweep != SWEEP_NONE && c->mail != NULL && c->sweep_next < c->mail->nrcpt) {
 		r = &c->mail->rcpt[c->sweep_next];
-		take = !r->done && (c->sweep == SWEEP_ALL || (c->sweep == SWEEP_ACCEPTED && r->accepted) ||
-		    (c->sweep == SWEEP_UNSENT && !r->sent) || c->sweep == SWEEP_ONE);
+		take = !r->done &&
+		    (c->sweep == SWEEP_ALL || (c->sweep == SWEEP_ACCEPTED && r->accepted) ||
+			(c->sweep == SWEEP_UNSENT && !r->sent) || c->sweep == SWEEP_ONE);
 		c->r.rcpt = c->sweep_next++;
 		if (c->sweep == SWEEP_ONE)
 			c->sweep = SWEEP_NONE;
@@ -318,7 +321,8 @@ client_mail(struct client *c, struct client_mail *m, uint64_t now_ms)
 		return (E_OK);
 	}
 	c->ntxn++;
-	client_sweep(c, SWEEP_UNSENT, OUT_TEMPFAIL, "4.5.3", "the host takes fewer recipients at a time");
+	client_sweep(
+	    c, SWEEP_UNSENT, OUT_TEMPFAIL, "4.5.3", "the host takes fewer recipients at a time");
 	c->r.stage = STAGE_RCPT;
 	c->r.retry_hint = RETRY_AT_ONCE;
 	c->next = client_rcpt_next(c, 0);
@@ -362,14 +366,16 @@ body_deadline(const struct client *c)
 }
 
 int
-client_body(struct client *c, struct slice in, struct slice *seg, size_t max, size_t *nseg, size_t *used)
+client_body(
+    struct client *c, struct slice in, struct slice *seg, size_t max, size_t *nseg, size_t *used)
 {
 	int err;
 
 	err = dot_stuff(&c->dot, in, seg, max, nseg, used);
 	if (err != E_OK && c->state == CS_BODY) {
 		client_sweep(c, SWEEP_ACCEPTED, OUT_PERMFAIL, "5.6.0",
-		    "the message holds a carriage return or line feed that is not part of a line end");
+		    "the message holds a carriage return or line feed that is not part of a line "
+		    "end");
 		client_fail(c, OUT_TEMPFAIL, "4.3.0", "message given up");
 	}
 	return (err);
@@ -382,7 +388,8 @@ client_body_end(struct client *c, struct slice *end)
 
 	err = dot_end(&c->dot, end);
 	if (err != E_OK && c->state == CS_BODY) {
-		client_sweep(c, SWEEP_ACCEPTED, OUT_PERMFAIL, "5.6.0", "the message ends in a bare carriage return");
+		client_sweep(c, SWEEP_ACCEPTED, OUT_PERMFAIL, "5.6.0",
+		    "the message ends in a bare carriage return");
 		client_fail(c, OUT_TEMPFAIL, "4.3.0", "message given up");
 	}
 	return (err);
@@ -409,7 +416,8 @@ client_dot_sent(struct client *c, uint64_t now_ms)
 		return;
 	client_set_state(c, CS_DOT);
 	if (c->dialogue != NULL) {
-		n = snprintf(text, sizeof(text), "(%llu octets of data)", (unsigned long long)c->body_sent);
+		n = snprintf(
+		    text, sizeof(text), "(%llu octets of data)", (unsigned long long)c->body_sent);
 		dialogue_add(c->dialogue, now_ms, '>', 0, slice_make(text, (size_t)n));
 	}
 }

@@ -80,7 +80,8 @@ record(struct client *c)
 	if (c->dialogue == NULL)
 		return;
 	if (r->enhanced.cls == 0) {
-		dialogue_add(c->dialogue, c->now_ms, '<', r->code, slice_make(r->text, r->text_len));
+		dialogue_add(
+		    c->dialogue, c->now_ms, '<', r->code, slice_make(r->text, r->text_len));
 		return;
 	}
 	snprintf(text, sizeof(text), "%s %s", enhanced_str(&r->enhanced, e), r->text);
@@ -203,7 +204,8 @@ unexpected(struct client *c)
 {
 	char text[96];
 
-	snprintf(text, sizeof(text), "unexpected code %u as %s", c->in.r.code, client_state_name(c->state));
+	snprintf(text, sizeof(text), "unexpected code %u as %s", c->in.r.code,
+	    client_state_name(c->state));
 	/* The data was ended, and what became of it was not said. */
 	if (c->state == CS_DOT) {
 		client_sweep(c, SWEEP_ACCEPTED, OUT_UNSURE, "4.5.0", text);
@@ -285,7 +287,8 @@ static int
 is_too_many(const struct reply *r)
 {
 	if (r->enhanced.cls != 0)
-		return ((r->code == 452 || r->code == 552) && r->enhanced.subject == 5 && r->enhanced.detail == 3);
+		return ((r->code == 452 || r->code == 552) && r->enhanced.subject == 5 &&
+		    r->enhanced.detail == 3);
 	return (r->code == 452 || r->code == 552);
 }
 
@@ -326,7 +329,8 @@ data_refused(struct client *c)
 	client_txn_done(c);
 }
 
-/* It will not have the rest.  Without the rest the data cannot be ended, so the connection goes too. */
+/* It will not have the rest.  Without the rest the data cannot be ended, so the connection goes
+ * too. */
 static void
 body_refused(struct client *c)
 {
@@ -371,7 +375,8 @@ ehlo_limits(struct client *c, struct slice args)
 		word.n = 0;
 		while (word.n < args.n && args.p[word.n] != ' ')
 			word.n++;
-		args = slice_make(args.p + word.n + (word.n < args.n), args.n - word.n - (word.n < args.n));
+		args = slice_make(
+		    args.p + word.n + (word.n < args.n), args.n - word.n - (word.n < args.n));
 		if (word.n > 8 && slice_caseeq(slice_make(word.p, 8), SLICE_LIT("RCPTMAX=")) &&
 		    number_parse(&v, slice_make(word.p + 8, word.n - 8), 999999) == E_OK && v != 0)
 			c->rcpt_max = (uint32_t)v;

@@ -73,8 +73,10 @@ conn_start(struct conn *c, uint16_t port)
 	c->fd = socket(net_addr_is4(&c->addr) ? AF_INET : AF_INET6,
 	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd == -1)
-		return (errno == EMFILE || errno == ENFILE ? "no descriptor is free" : strerror(errno));
-	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));	/* only slower without */
+		return (
+		    errno == EMFILE || errno == ENFILE ? "no descriptor is free" : strerror(errno));
+	(void)setsockopt(
+	    c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* only slower without */
 	if ((why = conn_bind(c)) != NULL)
 		return (why);
 	n = net_addr_to_sockaddr(&ss, &c->addr, port);
@@ -306,7 +308,8 @@ conn_dead(struct conn *c, const char *what, int err)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "%s%s%s", what, err != 0 ? ": " : "", err != 0 ? strerror(err) : "");
+	snprintf(text, sizeof(text), "%s%s%s", what, err != 0 ? ": " : "",
+	    err != 0 ? strerror(err) : "");
 	client_eof(&c->client, deliver_now(c->d), text);
 	conn_pump(c, slice_make(NULL, 0));
 }
@@ -351,7 +354,8 @@ conn_segments(struct conn *c)
 	c->nseg = c->at_seg = c->seg_octets = 0;
 	while (j->at != NULL && c->nseg + 4 <= SEGMENTS_MAX) {
 		in = slice_make(j->at->octets + j->at_off, j->at->len - j->at_off);
-		if (client_body(&c->client, in, c->seg + c->nseg, SEGMENTS_MAX - 1 - c->nseg, &n, &used) != E_OK)
+		if (client_body(&c->client, in, c->seg + c->nseg, SEGMENTS_MAX - 1 - c->nseg, &n,
+			&used) != E_OK)
 			return (0);
 		c->nseg += n;
 		c->seg_octets += used;

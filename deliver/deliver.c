@@ -1,5 +1,6 @@
 /*
- * deliver.c -- what both roles share: peers, reloads, stop, and the tick that looks at every deadline.  Shell.
+ * deliver.c -- what both roles share: peers, reloads, stop, and the tick that looks at every
+ * deadline.  Shell.
  */
 #include <string.h>
 

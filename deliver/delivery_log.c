@@ -1,8 +1,8 @@
 /*
  * delivery_log.c -- the log line of one recipient and attempt.  Shell.
  *
- * ID rcpt=<address> relay=host[address]:port delay=S.s age=S dsn=x.y.z status=... [stage=...] reply="..."
- * delay is this attempt's time, age the message's since it arrived, both in seconds.
+ * ID rcpt=<address> relay=host[address]:port delay=S.s age=S dsn=x.y.z status=... [stage=...]
+ * reply="..." delay is this attempt's time, age the message's since it arrived, both in seconds.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +15,8 @@ void
 log_delivery(const struct job *j, uint32_t i)
 {
 	const struct job_out *o = &j->out[i];
-	char id[MSGID_STRLEN], rcpt[2 * ADDRESS_MAX], relay[2 * DOMAIN_MAX], text[2 * REPLY_TEXT_MAX];
+	char id[MSGID_STRLEN], rcpt[2 * ADDRESS_MAX], relay[2 * DOMAIN_MAX],
+	    text[2 * REPLY_TEXT_MAX];
 	char dsn[ENHANCED_STRLEN], code[8] = "";
 	int64_t age;
 	int good = o->outcome == OUT_DELIVERED;

@@ -70,7 +70,8 @@ dialogue_text(const struct dialogue *d, char *dst)
 	n = d->head;
 	memcpy(dst, d->text, n);
 	if (d->left_out != 0) {
-		gap = snprintf(dst + n, DIALOGUE_GAP, "... %" PRIu32 " lines left out ...\n", d->left_out);
+		gap = snprintf(
+		    dst + n, DIALOGUE_GAP, "... %" PRIu32 " lines left out ...\n", d->left_out);
 		n += (size_t)gap;
 	}
 	memcpy(dst + n, d->text + d->head, d->len - d->head);

@@ -42,14 +42,17 @@ hosts_fail(struct hosts *h, enum outcome out, const char *enhanced, const char *
 	snprintf(h->fail.text, sizeof(h->fail.text), "%s", text);
 }
 
-/* A configured next hop is the operator's word: what is wrong with it can be corrected, so mail waits (design.md 1.7). */
+/* A configured next hop is the operator's word: what is wrong with it can be corrected, so mail
+ * waits (design.md 1.7). */
 static void
 hosts_fail_loop(struct hosts *h)
 {
 	if (h->kind == HOP_SMTP)
-		hosts_fail(h, OUT_TEMPFAIL, "4.4.6", "mail loops back: the configured next hop is this server");
+		hosts_fail(h, OUT_TEMPFAIL, "4.4.6",
+		    "mail loops back: the configured next hop is this server");
 	else
-		hosts_fail(h, OUT_PERMFAIL, "5.4.6", "mail loops back: this server is the best mail host of the domain");
+		hosts_fail(h, OUT_PERMFAIL, "5.4.6",
+		    "mail loops back: this server is the best mail host of the domain");
 }
 
 static void
@@ -57,8 +60,8 @@ hosts_fail_dns(struct hosts *h, const char *what, const char *name, const struct
 {
 	char text[REPLY_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "looking up %s of %s: %s%s%s", what, name, dns_status_name(a->status),
-	    a->reason[0] != '\0' ? ": " : "", a->reason);
+	snprintf(text, sizeof(text), "looking up %s of %s: %s%s%s", what, name,
+	    dns_status_name(a->status), a->reason[0] != '\0' ? ": " : "", a->reason);
 	hosts_fail(h, OUT_TEMPFAIL, "4.4.3", text);
 }
 
@@ -258,7 +261,8 @@ hosts_from_mx(struct hosts *h, const char *domain, const struct ipc_dns_answer *
 	}
 	if (h->nhost == 0) {
 		if (nulls != 0)
-			hosts_fail(h, OUT_PERMFAIL, "5.1.10", "the recipient's domain takes no mail (null MX)");
+			hosts_fail(h, OUT_PERMFAIL, "5.1.10",
+			    "the recipient's domain takes no mail (null MX)");
 		else
 			hosts_fail(h, OUT_TEMPFAIL, "4.4.3", "an answer without mail hosts");
 		return (E_OK);
@@ -297,8 +301,8 @@ interleave(struct net_addr *dst, size_t n, const struct dns_record *rec, int wan
 }
 
 int
-hosts_set_addrs(struct hosts *h, size_t i, const struct ipc_dns_answer *a, const struct hosts_self *self,
-    int prefer4)
+hosts_set_addrs(struct hosts *h, size_t i, const struct ipc_dns_answer *a,
+    const struct hosts_self *self, int prefer4)
 {
 	struct host *host;
 	size_t n;
@@ -315,8 +319,9 @@ hosts_set_addrs(struct hosts *h, size_t i, const struct ipc_dns_answer *a, const
 		return (E_OK);
 	default:
 		host->state = HOST_FAILED;
-		snprintf(h->fail.text, sizeof(h->fail.text), "looking up addresses of %s: %s%s%s", host->name,
-		    dns_status_name(a->status), a->reason[0] != '\0' ? ": " : "", a->reason);
+		snprintf(h->fail.text, sizeof(h->fail.text), "looking up addresses of %s: %s%s%s",
+		    host->name, dns_status_name(a->status), a->reason[0] != '\0' ? ": " : "",
+		    a->reason);
 		return (E_OK);
 	}
 	n = a->nrec < ADDRS_MAX ? a->nrec : ADDRS_MAX;
@@ -389,7 +394,8 @@ hosts_why(const struct hosts *h, struct hosts_fail *f)
 			snprintf(f->text, sizeof(f->text), "no address of a mail host is known");
 		return;
 	}
-	/* DNS is certain.  A configured hop can be corrected; a domain's hosts are its owner's word. */
+	/* DNS is certain.  A configured hop can be corrected; a domain's hosts are its owner's
+	 * word. */
 	f->outcome = h->kind == HOP_SMTP ? OUT_TEMPFAIL : OUT_PERMFAIL;
 	f->enhanced = (struct enhanced){ h->kind == HOP_SMTP ? 4 : 5, 4, 4 };
 	snprintf(f->text, sizeof(f->text), "%s", h->kind == HOP_SMTP ?

@@ -153,7 +153,8 @@ job_add_body(struct job *j, struct slice data)
 	struct body_part *p;
 	uint64_t have;
 
-	if (__builtin_add_overflow(j->body_have, data.n, &have) || have > j->body_len || have > j->granted)
+	if (__builtin_add_overflow(j->body_have, data.n, &have) || have > j->body_len ||
+	    have > j->granted)
 		return (E_PROTO);
 	if ((p = malloc(sizeof(*p) + data.n)) == NULL)
 		return (E_NOMEM);
@@ -238,6 +239,9 @@ job_result(struct job *j, const struct client_result *r, const char *relay)
 		[OUT_DELIVERED] = COUNT_DELIVERED, [OUT_TEMPFAIL] = COUNT_TEMPFAIL,
 		[OUT_PERMFAIL] = COUNT_PERMFAIL, [OUT_UNSURE] = COUNT_UNSURE,
 	};
+	static const uint8_t default_class[OUTCOMES] = {
+		[OUT_DELIVERED] = 2, [OUT_TEMPFAIL] = 4, [OUT_PERMFAIL] = 5, [OUT_UNSURE] = 4,
+	};
 	const struct job_out *last = NULL;
 	struct job_out *o;
 
@@ -251,7 +255,7 @@ job_result(struct job *j, const struct client_result *r, const char *relay)
 	o->code = r->code;
 	o->enhanced = r->enhanced;
 	if (o->enhanced.cls == 0)		/* never 0.0.0 */
-		o->enhanced.cls = r->outcome == OUT_DELIVERED ? 2 : r->outcome == OUT_PERMFAIL ? 5 : 4;
+		o->enhanced.cls = default_class[r->outcome];
 	o->retry_hint = r->retry_hint;
 	o->delay_ms = (uint32_t)(deliver_now(j->d) - j->start_ms);
 	o->text = job_keep(j, r->text, last != NULL ? last->text : NULL);

@@ -10,7 +10,8 @@
 
 #define DESCRIPTORS_EXTRA	64	/* beside the connections' */
 
-/* An MX that names one of our addresses is us, if we listen on all of them.  Addresses that come later are not known. */
+/* An MX that names one of our addresses is us, if we listen on all of them.  Addresses that come
+ * later are not known. */
 void
 deliver_local_addrs(struct deliver *d)
 {
@@ -39,7 +40,8 @@ void
 mailbox_limits(struct deliver *d, struct sandbox_run *run)
 {
 	d->uid = d->room.start.privileged ? d->room.start.uid : (uint32_t)getuid();
-	/* For each recipient of each job in a thread's hands: its file, and the maildir's new/ and tmp/. */
+	/* For each recipient of each job in a thread's hands: its file, and the maildir's new/ and
+	 * tmp/. */
 	run->nofile = (uint64_t)WORKS_MAX * JOB_RCPT_MAX * 3 + DESCRIPTORS_EXTRA;
 	run->ndirs = 1;
 	run->dirs[0] = d->room.start.root;

@@ -1,9 +1,9 @@
 /*
  * mailbox.c -- the role mailbox: jobs into maildirs, the file work in threads.  Shell.
  *
- * A job is in the hands of at most one thread.  A message that fits the window is one piece of work; a longer
- * one is written as it comes, window by window, to the files of all its recipients.  The thread sees
- * struct mailbox_work alone; the loop does not touch it meanwhile.
+ * A job is in the hands of at most one thread.  A message that fits the window is one piece of
+ * work; a longer one is written as it comes, window by window, to the files of all its recipients.
+ * The thread sees struct mailbox_work alone; the loop does not touch it meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -48,7 +48,8 @@ file_begin(struct mailbox_work *w, uint32_t i)
 	int n;
 
 	/* RFC 5321 4.4: the final delivery writes the return path in front. */
-	n = snprintf(header, sizeof(header), "Return-Path: <%s>\nDelivered-To: %s\n", w->sender, w->rcpt[i].address);
+	n = snprintf(header, sizeof(header), "Return-Path: <%s>\nDelivered-To: %s\n", w->sender,
+	    w->rcpt[i].address);
 	maildir_begin(&w->file[i], w->rootfd, w->uid, slice_make(header, (size_t)n));
 }
 
@@ -178,8 +179,8 @@ mailbox_worked(uv_work_t *req, int status)
 static void
 mailbox_refuse(struct job *j, enum stage stage, struct enhanced e, const char *text)
 {
-	struct client_result r = { .outcome = e.cls == 5 ? OUT_PERMFAIL : OUT_TEMPFAIL, .stage = stage,
-	    .enhanced = e };
+	struct client_result r = {
+	    .outcome = e.cls == 5 ? OUT_PERMFAIL : OUT_TEMPFAIL, .stage = stage, .enhanced = e};
 
 	snprintf(r.text, sizeof(r.text), "%s", text);
 	job_result_rest(j, &r, "maildir");
@@ -197,8 +198,10 @@ mailbox_place(struct job *j, uint32_t i)
 	int err;
 
 	maildir_init(f);
-	err = mailpath_expand(f->dir, j->path, j->d->room.start.root, j->rcpt[i].address, conf->hostname, &why);
-	if (err == E_OK && mailpath_file(f->name, j->arrival, j->msgid, j->index[i], conf->hostname) == E_OK)
+	err = mailpath_expand(
+	    f->dir, j->path, j->d->room.start.root, j->rcpt[i].address, conf->hostname, &why);
+	if (err == E_OK &&
+	    mailpath_file(f->name, j->arrival, j->msgid, j->index[i], conf->hostname) == E_OK)
 		return;
 	f->skip = 1;
 	/* An address that names no mailbox stays so; a path can be corrected. */
@@ -214,7 +217,8 @@ mailbox_begin(struct job *j)
 	struct mailbox_work *w;
 
 	if (j->hop != HOP_MAILDIR) {
-		mailbox_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 5 }, "this process writes mailboxes only");
+		mailbox_refuse(j, STAGE_ROUTE, (struct enhanced){4, 3, 5},
+		    "this process writes mailboxes only");
 		return;
 	}
 	if ((w = calloc(1, sizeof(*w) + j->nrcpt * sizeof(w->file[0]))) == NULL) {
@@ -269,7 +273,8 @@ mailbox_stop(struct deliver *d)
 			TAILQ_REMOVE(&d->ready, j, link);
 			j->queued = 0;
 		}
-		mailbox_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 2 }, "this server is stopping");
+		mailbox_refuse(
+		    j, STAGE_ROUTE, (struct enhanced){4, 3, 2}, "this server is stopping");
 	}
 }
 
@@ -311,7 +316,8 @@ mailbox_open(struct deliver *d)
 		log_fatal("cannot open the directory of the mailboxes");
 	if (setenv("UV_THREADPOOL_SIZE", THREADS, 1) == -1)
 		log_fatal("out of memory");
-	/* The first piece of work starts all threads: a limit or a filter that forbids them shows now. */
+	/* The first piece of work starts all threads: a limit or a filter that forbids them shows
+	 * now. */
 	if (uv_queue_work(&d->room.loop, &first, nothing, nothing_done) != 0)
 		log_fatal("cannot start threads");
 }

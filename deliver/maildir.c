@@ -67,7 +67,8 @@ maildir_fail(struct maildir_file *f, const char *what, int err)
 		r->enhanced = (struct enhanced){ 4, 3, 1 };
 	if (err == EDQUOT || err == EFBIG)
 		r->enhanced = (struct enhanced){ 4, 2, 2 };
-	snprintf(r->text, sizeof(r->text), "%s%s%s", what, why != NULL ? ": " : "", why != NULL ? why : "");
+	snprintf(r->text, sizeof(r->text), "%s%s%s", what, why != NULL ? ": " : "",
+	    why != NULL ? why : "");
 	maildir_discard(f);
 }
 
@@ -146,7 +147,8 @@ open_dirs(struct maildir_file *f, int rootfd, uint32_t uid)
 	if (fstat(dir, &st) == -1)
 		maildir_fail(f, "looking at the maildir", errno);
 	else if (st.st_uid != uid || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		maildir_fail(f, "the maildir belongs to another user, or others may write to it", 0);
+		maildir_fail(
+		    f, "the maildir belongs to another user, or others may write to it", 0);
 	else if ((f->tmpfd = step(dir, "tmp")) == -1 || (f->newfd = step(dir, "new")) == -1 ||
 	    (cur = step(dir, "cur")) == -1)
 		maildir_fail(f, "opening tmp, new and cur of the maildir", errno);
@@ -184,14 +186,16 @@ maildir_begin(struct maildir_file *f, int rootfd, uint32_t uid, struct slice hea
 	if (f->failed)
 		return;
 	clean_tmp(f->tmpfd);
-	/* Never the same name twice here, so that an attempt given up cannot meet its successor's file. */
-	n = snprintf(f->tmp, sizeof(f->tmp), "%lld.P%ldN%u.%.128s", (long long)time(NULL), (long)getpid(),
-	    atomic_fetch_add(&counter, 1), f->name);
+	/* Never the same name twice here, so that an attempt given up cannot meet its successor's
+	 * file. */
+	n = snprintf(f->tmp, sizeof(f->tmp), "%lld.P%ldN%u.%.128s", (long long)time(NULL),
+	    (long)getpid(), atomic_fetch_add(&counter, 1), f->name);
 	if (n < 0 || (size_t)n >= sizeof(f->tmp)) {
 		maildir_fail(f, "a file name too long", 0);
 		return;
 	}
-	f->fd = openat(f->tmpfd, f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	f->fd =
+	    openat(f->tmpfd, f->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (f->fd == -1)
 		maildir_fail(f, "making the file", errno);
 	else if (write_all(f->fd, header.p, header.n) == -1)
@@ -213,7 +217,8 @@ maildir_write(struct maildir_file *f, struct slice body)
 		maildir_fail(f, "writing the file", errno);
 }
 
-/* Into new/.  0, or -1 with errno; *again: the very file was there from an attempt whose report was lost. */
+/* Into new/.  0, or -1 with errno; *again: the very file was there from an attempt whose report was
+ * lost. */
 static int
 publish(struct maildir_file *f, const char *name, int *again)
 {
@@ -266,7 +271,8 @@ maildir_commit(struct maildir_file *f)
 		return;
 	}
 	if (fsync(f->newfd) == -1) {
-		/* It is there, but nobody can say for how long: it comes again under the same name. */
+		/* It is there, but nobody can say for how long: it comes again under the same name.
+		 */
 		err = errno;
 		close(f->fd);
 		f->fd = -1;
@@ -282,13 +288,15 @@ maildir_commit(struct maildir_file *f)
 	r->outcome = OUT_DELIVERED;
 	r->stage = STAGE_FILE;
 	r->enhanced = (struct enhanced){ 2, 1, 5 };
-	snprintf(r->text, sizeof(r->text), "%s %.200s", again ? "was stored before as" : "stored as", f->name);
+	snprintf(r->text, sizeof(r->text), "%s %.200s",
+	    again ? "was stored before as" : "stored as", f->name);
 	maildir_close(f);
 }
 
 /* ---- stale files ---- */
 
-/* Whose tmp/ was looked through when: a small table, shared by the threads; forgetting costs only a look. */
+/* Whose tmp/ was looked through when: a small table, shared by the threads; forgetting costs only a
+ * look. */
 static pthread_mutex_t clean_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct { dev_t dev; ino_t ino; time_t when; } cleaned[256];
 
@@ -337,9 +345,10 @@ clean_tmp(int tmpfd)
 	while ((n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0) {
 		for (at = 0; at < n; at += e->reclen) {
 			e = (const struct dirent_kernel *)(buf + at);
-			if (fstatat(tmpfd, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-			    now > st.st_mtime && now - st.st_mtime > TMP_AGE_MAX_S)
-				(void)unlinkat(tmpfd, e->name, 0);	/* the next look tries again */
+			if (fstatat(tmpfd, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			    S_ISREG(st.st_mode) && now > st.st_mtime &&
+			    now - st.st_mtime > TMP_AGE_MAX_S)
+				(void)unlinkat(tmpfd, e->name, 0); /* the next look tries again */
 		}
 	}
 	close(dir);

@@ -57,8 +57,8 @@ beneath(const char *path, const char *root)
 }
 
 int
-mailpath_expand(char dst[static MAILPATH_MAX], const char *path, const char *root, const char *address,
-    const char *domain, const char **why)
+mailpath_expand(char dst[static MAILPATH_MAX], const char *path, const char *root,
+    const char *address, const char *domain, const char **why)
 {
 	char local[LOCAL_PART_MAX + 1];
 	const char *part, *end, *use;
@@ -115,13 +115,15 @@ mailpath_expand(char dst[static MAILPATH_MAX], const char *path, const char *roo
 }
 
 int
-mailpath_file(char dst[static FILE_NAME_MAX + 1], int64_t arrival, uint64_t msgid, uint32_t index, const char *host)
+mailpath_file(char dst[static FILE_NAME_MAX + 1], int64_t arrival, uint64_t msgid, uint32_t index,
+    const char *host)
 {
 	char id[MSGID_STRLEN];
 	size_t len;
 	int n;
 
-	n = snprintf(dst, FILE_NAME_MAX + 1, "%" PRId64 ".Q%sR%" PRIu32 ".", arrival, msgid_str(msgid, id), index);
+	n = snprintf(dst, FILE_NAME_MAX + 1, "%" PRId64 ".Q%sR%" PRIu32 ".", arrival,
+	    msgid_str(msgid, id), index);
 	if (n < 0 || n > FILE_NAME_MAX)
 		return (E_LIMIT);
 	len = (size_t)n;

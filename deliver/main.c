@@ -13,7 +13,7 @@ remote_main(struct sandbox_run *run)
 {
 	d.role = &remote_ops;
 	deliver_init(&d);
-	deliver_local_addrs(&d);		/* last step that needs more than sockets to others */
+	deliver_local_addrs(&d); /* last step that needs more than sockets to others */
 	deliver_remote_limits(&d, run);
 	room_sandbox(&d.room, &remote_sandbox, run);
 }

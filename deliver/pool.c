@@ -23,7 +23,8 @@ pool_slot(struct pool *p, unsigned kind, const char *host, uint16_t port)
 	struct pool_dest **d;
 
 	d = &p->bucket[siphash(host, strlen(host)) % POOL_BUCKETS];
-	while (*d != NULL && ((*d)->kind != kind || (*d)->port != port || strcmp((*d)->host, host) != 0))
+	while (*d != NULL &&
+	    ((*d)->kind != kind || (*d)->port != port || strcmp((*d)->host, host) != 0))
 		d = &(*d)->next;
 	return (d);
 }

@@ -1,9 +1,11 @@
 /*
- * queue.c -- the conversation with queue: jobs in, outcomes out, nothing forgotten before JOB_ACK.  Shell.
+ * queue.c -- the conversation with queue: jobs in, outcomes out, nothing forgotten before JOB_ACK.
+ * Shell.
  *
  * When queue dies, jobs whose body is wholly here go on, the others are dropped before their
- * final dot; reports wait.  A new channel begins with JOB_RUNNING for what is still at work, then the
- * reports that were not acknowledged, then JOB_SYNC; only then does queue send jobs (design.md 3).
+ * final dot; reports wait.  A new channel begins with JOB_RUNNING for what is still at work, then
+ * the reports that were not acknowledged, then JOB_SYNC; only then does queue send jobs (design.md
+ * 3).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -158,14 +160,16 @@ on_closed(struct ipc *ch, int err)
 	ipc_close(ch, free_channel);
 	for (j = TAILQ_FIRST(&d->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, all);
-		if (j->state == JOB_OVER || j->aborted || (j->state != JOB_RCPTS && job_body_is_whole(j)))
+		if (j->state == JOB_OVER || j->aborted ||
+		    (j->state != JOB_RCPTS && job_body_is_whole(j)))
 			continue;
 		dropped++;
 		if (j->state == JOB_RCPTS || d->role->abort(j))
 			job_free(j);
 	}
 	if (!d->stopping)
-		log_warn("queue has gone (%s): %zu jobs go on, %zu were incomplete and dropped, %zu reports wait",
+		log_warn("queue has gone (%s): %zu jobs go on, %zu were incomplete and dropped, "
+			 "%zu reports wait",
 		    err_name(err), d->njobs, dropped, d->nheld - d->njobs);
 }
 
@@ -194,8 +198,11 @@ job_begin(struct deliver *d, struct rd *r)
 static void
 stopping_result(struct job *j)
 {
-	struct client_result r = { .outcome = OUT_TEMPFAIL, .stage = STAGE_ROUTE,
-	    .enhanced = { 4, 3, 2 }, .retry_hint = RETRY_AT_ONCE, .text = "this server is stopping" };
+	struct client_result r = {.outcome = OUT_TEMPFAIL,
+	    .stage = STAGE_ROUTE,
+	    .enhanced = {4, 3, 2},
+	    .retry_hint = RETRY_AT_ONCE,
+	    .text = "this server is stopping"};
 
 	job_result_rest(j, &r, "");
 	job_over(j);
@@ -246,7 +253,8 @@ job_cancel(struct deliver *d, struct rd *r)
 		return (E_PROTO);
 	j = job_find(d, m.job);
 	/* With its whole body here it may be delivered already: it goes on and reports. */
-	if (j == NULL || j->state == JOB_OVER || j->aborted || (j->state != JOB_RCPTS && job_body_is_whole(j)))
+	if (j == NULL || j->state == JOB_OVER || j->aborted ||
+	    (j->state != JOB_RCPTS && job_body_is_whole(j)))
 		return (E_OK);
 	if (j->state == JOB_RCPTS || d->role->abort(j))
 		job_free(j);

@@ -1,10 +1,11 @@
 /*
  * remote.c -- the role remote: from a job to a connection, over all hosts and addresses.  Shell.
  *
- * A job takes an idle connection of its destination, or dials: address after address, several of one
- * host at once if the first does not answer soon (RFC 8305), host after host.  It waits for a place where
- * the bounds are reached.  Another address is tried after a failed connection, a time-out, a refusal before
- * MAIL, 421, or a lost connection before the final dot, while the whole body is still here.
+ * A job takes an idle connection of its destination, or dials: address after address, several of
+ * one host at once if the first does not answer soon (RFC 8305), host after host.  It waits for a
+ * place where the bounds are reached.  Another address is tried after a failed connection, a
+ * time-out, a refusal before MAIL, 421, or a lost connection before the final dot, while the whole
+ * body is still here.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +14,8 @@
 #include "deliver/conn.h"
 #include "deliver/route.h"
 
-#define NESTED_MAX	16	/* messages that one wake-up of a connection may end without a reply in between */
+#define NESTED_MAX                                                                                 \
+	16 /* messages that one wake-up of a connection may end without a reply in between */
 
 static void
 dest_free(struct pool_dest *dest)
@@ -86,9 +88,10 @@ remote_exhausted(struct job *j)
 		remote_give_up(j, &r, "");
 		return;
 	}
-	/* Others are being served there: it takes no more at once, and mail need not be late for that. */
-	if (!j->yielded && !j->expired && !j->released && j->fail.stage <= STAGE_HELO && j->dest->nconn > 0 &&
-	    !j->d->stopping && job_rewind(j)) {
+	/* Others are being served there: it takes no more at once, and mail need not be late for
+	 * that. */
+	if (!j->yielded && !j->expired && !j->released && j->fail.stage <= STAGE_HELO &&
+	    j->dest->nconn > 0 && !j->d->stopping && job_rewind(j)) {
 		j->yielded = 1;
 		j->cursor = (struct hosts_cursor){ 0 };
 		j->wait.patient = 1;
@@ -121,7 +124,8 @@ remote_dial(struct job *j, size_t hi, size_t ai)
 {
 	const struct hosts *h = &j->route->hosts;
 	const struct host *host = &h->host[hi];
-	struct client_result fail = { .outcome = OUT_TEMPFAIL, .stage = STAGE_CONNECT, .enhanced = { 4, 4, 1 } };
+	struct client_result fail = {
+	    .outcome = OUT_TEMPFAIL, .stage = STAGE_CONNECT, .enhanced = {4, 4, 1}};
 	char relay[DOMAIN_MAX + 64], ip[NET_ADDR_STRLEN];
 	const char *why;
 	struct conn *c;
@@ -130,7 +134,8 @@ remote_dial(struct job *j, size_t hi, size_t ai)
 	hosts_mark(&j->cursor, ai, 1);
 	c = conn_dial(j->d, j, j->dest, host->name, &host->addr[ai], h->port, &why);
 	if (c == NULL) {
-		snprintf(relay, sizeof(relay), "%s[%s]:%u", host->name, net_addr_str(&host->addr[ai], ip), h->port);
+		snprintf(relay, sizeof(relay), "%s[%s]:%u", host->name,
+		    net_addr_str(&host->addr[ai], ip), h->port);
 		snprintf(fail.text, sizeof(fail.text), "cannot connect: %s", why);
 		dialogue_add(&j->dialogue, deliver_now(j->d), '*', 0, slice_str(fail.text));
 		remote_note_fail(j, &fail, relay);
@@ -193,8 +198,8 @@ remote_dial_more(struct job *j)
 	struct hosts_cursor peek = j->cursor;
 	size_t hi, ai;
 
-	if (j->ndial == DIALS_MAX || j->on_route || route_next(j->route, &peek, &hi, &ai) != HOSTS_ADDR ||
-	    hi != j->dial[0]->host_at)
+	if (j->ndial == DIALS_MAX || j->on_route ||
+	    route_next(j->route, &peek, &hi, &ai) != HOSTS_ADDR || hi != j->dial[0]->host_at)
 		return;
 	j->next_dial_ms = deliver_now(j->d) + DIAL_DELAY_MS;
 	remote_next(j);
@@ -223,7 +228,8 @@ static void
 remote_begin(struct job *j)
 {
 	if (j->hop != HOP_SMTP && j->hop != HOP_MX) {
-		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 5 }, "this process writes no mailboxes");
+		remote_refuse(
+		    j, STAGE_ROUTE, (struct enhanced){4, 3, 5}, "this process writes no mailboxes");
 		return;
 	}
 	j->dest = pool_dest_get(&j->d->pool, j->hop, j->host, j->port);
@@ -324,7 +330,8 @@ remote_conn_free(struct conn *c)
 	struct job *j;
 	int give_way;
 
-	if (!client_reusable(&c->client) || d->stopping || deliver_now(d) - c->born_ms > CONN_AGE_MAX_MS) {
+	if (!client_reusable(&c->client) || d->stopping ||
+	    deliver_now(d) - c->born_ms > CONN_AGE_MAX_MS) {
 		conn_quit(c);
 		remote_place_free(d);
 		return;
@@ -373,7 +380,8 @@ remote_place_free(struct deliver *d)
 static void
 remote_tick_job(struct job *j, uint64_t now_ms)
 {
-	if (!j->expired && now_ms - j->start_ms >= j->d->room.conf->deliver.timeouts.total * UINT64_C(1000)) {
+	if (!j->expired &&
+	    now_ms - j->start_ms >= j->d->room.conf->deliver.timeouts.total * UINT64_C(1000)) {
 		j->expired = 1;
 		if (j->conn != NULL)
 			conn_expire(j->conn);
@@ -403,7 +411,8 @@ remote_tick(struct deliver *d, uint64_t now_ms)
 		if (j->state != JOB_OVER && j->state != JOB_RCPTS)
 			remote_tick_job(j, now_ms);
 	}
-	while ((pc = pool_expired(&d->pool, now_ms, d->room.conf->deliver.idle * UINT64_C(1000))) != NULL)
+	while ((pc = pool_expired(&d->pool, now_ms, d->room.conf->deliver.idle * UINT64_C(1000))) !=
+	    NULL)
 		conn_quit((struct conn *)pc);
 	/* Those left over by the bound on nesting, and by patience. */
 	while ((pc = pool_take_for_waiter(&d->pool)) != NULL)
@@ -429,9 +438,11 @@ remote_stop(struct deliver *d)
 	TAILQ_FOREACH(j, &d->jobs, all) {
 		if (j->state == JOB_OVER || j->state == JOB_RCPTS)
 			continue;
-		if (j->conn != NULL && (j->conn->client.state == CS_BODY || j->conn->client.state == CS_DOT))
+		if (j->conn != NULL &&
+		    (j->conn->client.state == CS_BODY || j->conn->client.state == CS_DOT))
 			continue;
-		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 2 }, "this server is stopping");
+		remote_refuse(
+		    j, STAGE_ROUTE, (struct enhanced){4, 3, 2}, "this server is stopping");
 	}
 }
 

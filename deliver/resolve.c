@@ -27,7 +27,8 @@ static void	on_closed(struct ipc *, int);
 static const struct ipc_ops resolver_ops = { on_message, on_closed, NULL };
 
 static void
-answer_self(enum dns_type type, enum dns_status status, const char *reason, resolve_fn fn, void *arg, size_t n)
+answer_self(enum dns_type type, enum dns_status status, const char *reason, resolve_fn fn,
+    void *arg, size_t n)
 {
 	struct ipc_dns_answer a = { .type = (uint8_t)type, .status = (uint8_t)status };
 
@@ -36,7 +37,8 @@ answer_self(enum dns_type type, enum dns_status status, const char *reason, reso
 }
 
 void
-resolve_ask(struct deliver *d, enum dns_type type, const char *name, resolve_fn fn, void *arg, size_t n)
+resolve_ask(
+    struct deliver *d, enum dns_type type, const char *name, resolve_fn fn, void *arg, size_t n)
 {
 	struct ipc_dns_query m = { 0 };
 	struct resolve_query *q;

@@ -107,7 +107,8 @@ on_mx(void *arg, size_t n, const struct ipc_dns_answer *a)
 
 	counter++;
 	r->mx_asked = 0;
-	if (hosts_from_mx(&r->hosts, r->domain, a, &r->d->self, siphash(&counter, sizeof(counter))) != E_OK)
+	if (hosts_from_mx(
+		&r->hosts, r->domain, a, &r->d->self, siphash(&counter, sizeof(counter))) != E_OK)
 		out_of_memory(&r->hosts);
 	route_ask_addrs(r);
 	route_answered(r);

@@ -1,15 +1,15 @@
 /*
  * sandbox.c -- what deliver keeps, by role (threat-model.md 4, column deliver).
  *
- * remote: TCP to other hosts, no file, no thread.  mailbox: files beneath its one directory, threads for
- * them, no way to make a socket.
+ * remote: TCP to other hosts, no file, no thread.  mailbox: files beneath its one directory,
+ * threads for them, no way to make a socket.
  */
 #include <sys/syscall.h>
 
 #include "common/sandbox.h"
 #include "deliver/main.h"
 
-#define REMOTE_DATA_MAX		(2ull << 30)	/* 500 connections and the window of each job need less */
+#define REMOTE_DATA_MAX (2ull << 30) /* 500 connections and the window of each job need less */
 #define MAILBOX_DATA_MAX	(1ull << 30)
 
 /* Looking through tmp/ for stale files. */
