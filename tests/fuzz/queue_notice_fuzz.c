@@ -1,0 +1,153 @@
+/*
+ * queue_notice_fuzz.c -- whatever a remote host said and whatever the original's header holds, a notice
+ * keeps its shape: its header fields and no others, three parts, lines of at most 998 octets, no bare CR or
+ * LF, no NUL, and delivery-status fields that are known.
+ *
+ * Input: octet kind, octet state, octet code; then reply text, relay, ORCPT, ENVID up to a NUL each; the rest
+ * is the original.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "queue/notice.h"
+
+#define CHECK(c)	do { if (!(c)) abort(); } while (0)
+
+int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* A NUL-terminated string of the input, as the record decoder lets it in: no CR or LF. */
+static void
+take(char *dst, size_t size, const uint8_t **p, size_t *n)
+{
+	size_t i = 0;
+
+	while (*n != 0 && **p != 0) {
+		if (i < size - 1 && **p != '\r' && **p != '\n')
+			dst[i++] = (char)**p;
+		(*p)++;
+		(*n)--;
+	}
+	if (*n != 0) {
+		(*p)++;
+		(*n)--;
+	}
+	dst[i] = '\0';
+}
+
+static int
+begins(const char *line, size_t n, const char *with)
+{
+	size_t w = strlen(with);
+
+	return (n >= w && memcmp(line, with, w) == 0);
+}
+
+static int
+one_of(const char *line, size_t n, const char *const *set)
+{
+	for (; *set != NULL; set++)
+		if (begins(line, n, *set))
+			return (1);
+	return (0);
+}
+
+static void
+check(const char *s, size_t len)
+{
+	static const char *const head[] = { "Date: ", "From: Mail Delivery System <MAILER-DAEMON@mx.example.org>",
+	    "To: <a@example.org>", "Subject: ", "Message-ID: ", "Auto-Submitted: auto-replied", "MIME-Version: 1.0",
+	    "Content-Type: multipart/report; report-type=delivery-status;", "\tboundary=", NULL };
+	static const char *const status[] = { "Original-Envelope-Id: ", "Reporting-MTA: dns; ", "Received-From-MTA: ",
+	    "Arrival-Date: ", "Original-Recipient: ", "Final-Recipient: rfc822; b@example.net", "Action: ",
+	    "Status: ", "Remote-MTA: dns; ", "Diagnostic-Code: ", "Last-Attempt-Date: ", "Will-Retry-Until: ",
+	    "\t", NULL };
+	enum { HEAD, PREAMBLE, PART_HEAD, PART, END } at = HEAD;
+	unsigned part = 0, lines = 0;
+	const char *nl;
+	size_t i, n;
+
+	for (i = 0; i < len; i += n + 2) {
+		nl = memchr(s + i, '\r', len - i);
+		CHECK(nl != NULL && nl + 1 < s + len && nl[1] == '\n');
+		n = (size_t)(nl - (s + i));
+		CHECK(n <= TEXT_LINE_MAX);
+		CHECK(memchr(s + i, '\n', n) == NULL && memchr(s + i, '\0', n) == NULL);
+		CHECK(at != END);
+		if (begins(s + i, n, "--=_postern-Z8")) {
+			CHECK(at != HEAD);
+			if (n == 16 && begins(s + i, n, "--=_postern-Z8--")) {
+				CHECK(part == 3);
+				at = END;
+			} else {
+				CHECK(n == 14);
+				part++;
+				at = PART_HEAD;
+			}
+			continue;
+		}
+		switch (at) {
+		case HEAD:
+			if (n == 0)
+				at = PREAMBLE;
+			else {
+				CHECK(one_of(s + i, n, head));
+				lines++;
+			}
+			break;
+		case PART_HEAD:
+			if (n == 0)
+				at = PART;
+			else
+				CHECK(begins(s + i, n, "Content-"));
+			break;
+		case PART:
+			if (part == 2 && n != 0)
+				CHECK(one_of(s + i, n, status));
+			break;
+		default:
+			break;
+		}
+	}
+	CHECK(at == END && lines == 9);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static struct message m;
+	static struct recipient r;
+	struct notice notice = { 0 };
+	struct buf b;
+
+	if (n < 3)
+		return (0);
+	memset(&m, 0, sizeof(m));
+	memset(&r, 0, sizeof(r));
+	notice.kind = (enum notice_kind)(p[0] % NOTICE_KINDS);
+	r.state = p[1] % 2 != 0 ? RCPT_EXPIRED : RCPT_FAILED;
+	notice.double_bounce = p[1] & 2;
+	r.code = p[2] != 0 ? 400 + p[2] % 200 : 0;
+	p += 3;
+	n -= 3;
+	take(r.text, sizeof(r.text), &p, &n);
+	take(r.relay, sizeof(r.relay), &p, &n);
+	take(r.orcpt, sizeof(r.orcpt), &p, &n);
+	take(m.envid, sizeof(m.envid), &p, &n);
+	memcpy(r.address, "b@example.net", sizeof("b@example.net"));
+	m.msgid = 127;
+	notice.hostname = "mx.example.org";
+	notice.to = "a@example.org";
+	notice.message = &m;
+	notice.rcpt = &r;
+	notice.nrcpt = 1;
+	notice.header = slice_make(p, n);
+	notice.msgid = 1000;
+	notice.expires = 1795305325;
+	buf_init(&b, 1u << 20);
+	CHECK(notice_write(&b, &notice) == E_OK);
+	check(buf_slice(&b).p, b.len);
+	buf_clear(&b);
+	return (0);
+}
