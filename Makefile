@@ -87,7 +87,7 @@ $(B)/tests/common/%: $(B)/tests/common/%.o $(B)/lib/common.a
 	$(CC) $(OPT) $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka libuv libseccomp libcap-ng) -pthread
 
 UNIT_TESTS = $(patsubst %.c,$(B)/%,$(wildcard tests/common/*_test.c $(foreach r,$(ROOMS),tests/$(r)/*_test.c)))
-.PRECIOUS: $(B)/tests/%.o
+.PRECIOUS: $(B)/%.o
 .PHONY: unit
 unit: $(UNIT_TESTS)
 
@@ -111,7 +111,8 @@ $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 # Everything below needs Debian packages; .ci/deps installs the missing ones by name.
 run:
 	@.ci/deps run
-	@$(MAKE) --no-print-directory all
+	@echo building
+	@$(MAKE) --no-print-directory -s -j$(shell nproc) all
 	@exec $(B)/bin/posternd -f $(RUN_ARGS)
 
 check: unit
