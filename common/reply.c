@@ -113,9 +113,11 @@ take_line(struct reply *r, struct slice line)
 	more = line.n > 3 && line.p[3] == '-';
 	n = line.n > 3 ? 4 : 3;
 	line = slice_make(line.p + n, line.n - n);
-	if ((n = enhanced_parse(&e, line)) != 0 && e.cls == code / 100) {
-		if (r->enhanced.cls == 0)
-			r->enhanced = e;
+	/* The text keeps the code once: it is the host's own word.  Where each line repeats it, once is enough. */
+	if ((n = enhanced_parse(&e, line)) != 0 && e.cls == code / 100 && r->enhanced.cls == 0)
+		r->enhanced = e;
+	else if (n != 0 && e.cls == r->enhanced.cls && e.subject == r->enhanced.subject &&
+	    e.detail == r->enhanced.detail) {
 		while (n < line.n && (line.p[n] == ' ' || line.p[n] == '\t'))
 			n++;
 		line = slice_make(line.p + n, line.n - n);

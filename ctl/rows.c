@@ -139,7 +139,7 @@ print_rcpt(struct rows *r, const struct ipc_ctl_rcpt *c)
 {
 	char	path[ESCAPED(ADDRESS_MAX)], text[ESCAPED(REPLY_TEXT_MAX)], hop[ESCAPED(sizeof(c->hop))];
 	char	dsn[ENHANCED_STRLEN], when[CELL_LEN], ago[CELL_LEN], relay[ESCAPED(sizeof(c->relay))];
-	char	code[8] = "";
+	char	code[ENHANCED_STRLEN + 1] = "";
 
 	(void)fprintf(r->out, "  %s  %s\n", cell_path(c->address, path, sizeof(path)),
 	    rcpt_state_name(c->state));
@@ -155,10 +155,10 @@ print_rcpt(struct rows *r, const struct ipc_ctl_rcpt *c)
 		    cell_plain(relay, sizeof(relay), c->relay, strlen(c->relay)));
 	if (c->code != 0)
 		(void)snprintf(code, sizeof(code), "%u ", (unsigned)c->code);
+	else if (c->enhanced.cls != 0)		/* our own words: the host's have theirs in the text */
+		(void)snprintf(code, sizeof(code), "%s ", enhanced_str(&c->enhanced, dsn));
 	if (c->text[0] != '\0' || c->code != 0)
-		(void)fprintf(r->out, "    at %-8s %s%s%s%s\n", stage_name(c->stage), code,
-		    c->enhanced.cls != 0 ? enhanced_str(&c->enhanced, dsn) : "",
-		    c->enhanced.cls != 0 ? " " : "", cell_plain(text, sizeof(text), c->text, strlen(c->text)));
+		(void)fprintf(r->out, "    at %-8s %s%s\n", stage_name(c->stage), code, cell_plain(text, sizeof(text), c->text, strlen(c->text)));
 	if (c->next != 0)
 		(void)fprintf(r->out, "    next      %s (%s%s)\n", cell_time(c->next, when),
 		    c->next > r->now ? "in " : "", cell_until(c->next, r->now, ago));

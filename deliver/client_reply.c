@@ -75,17 +75,9 @@ static void
 record(struct client *c)
 {
 	const struct reply *r = &c->in.r;
-	char text[REPLY_TEXT_MAX + ENHANCED_STRLEN + 2], e[ENHANCED_STRLEN];
 
-	if (c->dialogue == NULL)
-		return;
-	if (r->enhanced.cls == 0) {
-		dialogue_add(
-		    c->dialogue, c->now_ms, '<', r->code, slice_make(r->text, r->text_len));
-		return;
-	}
-	snprintf(text, sizeof(text), "%s %s", enhanced_str(&r->enhanced, e), r->text);
-	dialogue_add(c->dialogue, c->now_ms, '<', r->code, slice_str(text));
+	if (c->dialogue != NULL)
+		dialogue_add(c->dialogue, c->now_ms, '<', r->code, slice_make(r->text, r->text_len));
 }
 
 void

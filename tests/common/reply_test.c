@@ -29,9 +29,9 @@ test_replies(void **state)
 		const char	*enhanced, *text;
 	} cases[] = {
 		{ "250 Ok\r\n", E_OK, 250, 1, "0.0.0", "Ok" },
-		{ "250 2.0.0 Ok: queued\r\n", E_OK, 250, 1, "2.0.0", "Ok: queued" },
-		{ "550-5.1.1 No\r\n550 5.1.1 such user\r\n", E_OK, 550, 2, "5.1.1", "No such user" },
-		{ "550-No\r\n550 5.1.1 such\r\n", E_OK, 550, 2, "5.1.1", "No such" },
+		{ "250 2.0.0 Ok: queued\r\n", E_OK, 250, 1, "2.0.0", "2.0.0 Ok: queued" },
+		{ "550-5.1.1 No\r\n550 5.1.1 such user\r\n", E_OK, 550, 2, "5.1.1", "5.1.1 No such user" },
+		{ "550-No\r\n550 5.1.1 such\r\n", E_OK, 550, 2, "5.1.1", "No 5.1.1 such" },
 		{ "550 4.1.1 odd\r\n", E_OK, 550, 1, "0.0.0", "4.1.1 odd" },
 		{ "354 2.0.0 go\r\n", E_OK, 354, 1, "0.0.0", "2.0.0 go" },
 		{ "250\r\n", E_OK, 250, 1, "0.0.0", "" }, { "250 \r\n", E_OK, 250, 1, "0.0.0", "" },

@@ -320,7 +320,7 @@ columns(void **state)
 	    "    route     mx\n"
 	    "    attempts  3, the last one 2026-11-21T23:59:00Z (1m ago)\n"
 	    "    relay     mx.d.example[192.0.2.9]:25\n"
-	    "    at rcpt     451 4.7.1 later\\x1b[2J\n"
+	    "    at rcpt     451 later\\x1b[2J\n"
 	    "    next      2026-11-22T00:01:00Z (in 1m)\n"
 	    "  | >>> EHLO\n"
 	    "  | <<< 250 \"x\"\n");
