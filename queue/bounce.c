@@ -49,7 +49,9 @@ bounce_make(struct queue *q, struct mail *m, enum notice_kind kind, struct recip
 			continue;
 		nmine++;
 		rcpt[i].noticed = kind == NOTICE_FAILURE;
-		if (notice_wanted(kind, rcpt[i].notify))
+		/* NOTIFY=NEVER is the sender's wish.  On our own notices it keeps others from answering them;
+		 * the postmaster is told all the same. */
+		if (notice_wanted(kind, rcpt[i].notify) || (m->m.flags & MSGF_NOTICE) != 0)
 			told[nwant++] = rcpt[i];
 	}
 	notice.to = notice_to(q, m, kind, &notice.double_bounce, &why);

@@ -118,7 +118,7 @@ static void
 write_readable(struct buf *b, const struct notice *n, const char *boundary)
 {
 	const struct recipient *r;
-	char date[DATE_STRLEN], id[MSGID_STRLEN];
+	char date[DATE_STRLEN], id[MSGID_STRLEN], words[REPLY_TEXT_MAX + 8];
 	size_t i;
 
 	buf_addf(b, "\r\n--%s\r\nContent-Description: Notification\r\n"
@@ -139,7 +139,9 @@ write_readable(struct buf *b, const struct notice *n, const char *boundary)
 			buf_adds(b, "    was tried until its time was over; the last answer was:\r\n");
 		if (r->relay[0] != '\0')
 			buf_addf(b, r->code != 0 ? "    %s said:\r\n" : "    %s:\r\n", r->relay);
-		write_words(b, r->text);
+		if (r->code != 0)
+			(void)snprintf(words, sizeof(words), "%u %s", (unsigned)r->code, r->text);
+		write_words(b, r->code != 0 ? words : r->text);
 	}
 }
 
@@ -147,7 +149,7 @@ write_readable(struct buf *b, const struct notice *n, const char *boundary)
 static void
 write_words(struct buf *b, const char *text)
 {
-	char clean[REPLY_TEXT_MAX + 1];
+	char clean[REPLY_TEXT_MAX + 8];		/* a code in front */
 	const char *p = clean;
 	size_t n, cut;
 
@@ -191,8 +193,8 @@ write_status(struct buf *b, const struct notice *n, const char *boundary)
 		buf_addf(b, "Action: %s\r\n", kinds[n->kind].action);
 		e = r->enhanced;
 		if (n->kind == NOTICE_FAILURE && r->state == RCPT_EXPIRED) {
-			/* The last answer was a passing trouble; that the time is over is final. */
-			e.cls = 5;
+			/* RFC 3463 3.5: delivery time expired, of class 4 only; the last answer is the diagnostic. */
+			e = (struct enhanced){ 4, 4, 7 };
 		} else if (e.cls == 0) {
 			e.cls = n->kind == NOTICE_FAILURE ? 5 : n->kind == NOTICE_DELAY ? 4 : 2;
 		}

@@ -36,7 +36,7 @@ setup(void **state)
 	rcpt[0].last = WHEN - 1;
 	(void)snprintf(rcpt[0].address, sizeof(rcpt[0].address), "b@example.net");
 	(void)snprintf(rcpt[0].relay, sizeof(rcpt[0].relay), "mx.example.net[198.51.100.3]:25");
-	(void)snprintf(rcpt[0].text, sizeof(rcpt[0].text), "no such user here");
+	(void)snprintf(rcpt[0].text, sizeof(rcpt[0].text), "5.1.1 no such user here");
 	notice.kind = NOTICE_FAILURE;
 	notice.hostname = "mx.example.org";
 	notice.to = "a@example.org";
@@ -94,7 +94,7 @@ test_golden(void **state)
 	    "\r\n"
 	    "<b@example.net>\r\n"
 	    "    mx.example.net[198.51.100.3]:25 said:\r\n"
-	    "        no such user here\r\n"
+	    "        550 5.1.1 no such user here\r\n"
 	    "\r\n"
 	    "--=_postern-Z8\r\n"
 	    "Content-Description: Delivery report\r\n"
@@ -107,7 +107,7 @@ test_golden(void **state)
 	    "Action: failed\r\n"
 	    "Status: 5.1.1\r\n"
 	    "Remote-MTA: dns; mx.example.net\r\n"
-	    "Diagnostic-Code: smtp; 550 no such user here\r\n"
+	    "Diagnostic-Code: smtp; 550 5.1.1 no such user here\r\n"
 	    "Last-Attempt-Date: Sat, 21 Nov 2026 23:55:24 +0000\r\n"
 	    "\r\n"
 	    "--=_postern-Z8\r\n"
@@ -144,7 +144,7 @@ test_fields(void **state)
 	assert_non_null(strstr(s, "\r\nOriginal-Envelope-Id: QQ314159\r\n"));
 	assert_non_null(strstr(s, "\r\nOriginal-Recipient: rfc822;old@example.com\r\n"
 	    "Final-Recipient: rfc822; late@example.net\r\n"));
-	assert_non_null(strstr(s, "\r\nStatus: 5.4.1\r\n"));
+	assert_non_null(strstr(s, "\r\nStatus: 4.4.7\r\n"));
 	assert_non_null(strstr(s, "\r\nDiagnostic-Code: x-postern; connection refused\r\n"));
 	assert_non_null(strstr(s, "was tried until its time was over"));
 	assert_null(strstr(s, "secret body"));
