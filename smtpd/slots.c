@@ -52,12 +52,22 @@ slots_get(const struct slots *s, uint32_t id)
 }
 
 void
+slots_set(struct slots *s, uint32_t id, void *p)
+{
+	if (slots_get(s, id) != NULL)
+		s->v[id & (SLOTS_MAX - 1)].p = p;
+}
+
+void
 slots_free(struct slots *s, uint32_t id)
 {
-	uint32_t	i = id & (SLOTS_MAX - 1);
+	if (slots_get(s, id) != NULL)
+		slots_free_at(s, id & (SLOTS_MAX - 1));
+}
 
-	if (slots_get(s, id) == NULL)
-		return;
+void
+slots_free_at(struct slots *s, uint32_t i)
+{
 	s->v[i].p = NULL;
 	s->v[i].gen = s->v[i].gen == GEN_MAX ? 1 : s->v[i].gen + 1;
 	s->v[i].next_free = s->first_free;

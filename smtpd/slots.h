@@ -27,7 +27,9 @@ struct slots {
 
 uint32_t slots_take(struct slots *, void *);		/* an id, 0 without memory */
 void	*slots_get(const struct slots *, uint32_t id);	/* NULL if it is not in use */
+void	 slots_set(struct slots *, uint32_t id, void *);	/* another pointer for an id in use */
 void	 slots_free(struct slots *, uint32_t id);
+void	 slots_free_at(struct slots *, uint32_t index);	/* the one slots_next() gave, *i - 1 */
 /* Walk: *i starts at 0.  NULL at the end.  Slots may be freed meanwhile. */
 void	*slots_next(const struct slots *, uint32_t *i);
 void	 slots_clear(struct slots *);

@@ -15,7 +15,8 @@
 #include "common/log.h"
 #include "smtpd/smtpd.h"
 
-#define CHUNK_HEAD	8	/* u32 txn, u32 length, as ipc_pack_txn_chunk() writes them */
+/* Holds the place of a transaction that queue is at work on and whose client has gone. */
+static char	nobody;
 
 static struct conn *
 conn_of(struct smtp_session *s)
@@ -27,6 +28,14 @@ static void
 release(struct conn *c)
 {
 	slots_free(&c->d->txns, c->txn_id);
+	c->txn_id = 0;
+}
+
+/* Queue will still answer: until then the number must not name anything else, and counts. */
+static void
+leave_to_queue(struct conn *c)
+{
+	slots_set(&c->d->txns, c->txn_id, &nobody);
 	c->txn_id = 0;
 }
 
@@ -101,6 +110,8 @@ txn_begin(struct smtp_session *s)
 
 	if (c->d->queue == NULL)
 		return (E_CLOSED);
+	if (c->d->txns.used >= TXN_PEER_MAX)
+		return (E_LIMIT);	/* queue would end the channel, and all others with it */
 	if ((c->txn_id = slots_take(&c->d->txns, c)) == 0)
 		return (E_NOMEM);
 	if ((err = send_begin(c)) == E_OK && (err = send_rcpts(c)) != E_OK)
@@ -164,6 +175,7 @@ txn_commit(struct smtp_session *s)
 	struct conn		*c = conn_of(s);
 	struct ipc_txn_commit	 m;
 
+	c->d->chunk_err = E_OK;		/* of another session's, if no chunk is open */
 	txn_chunk_end(c->d);
 	if (c->d->chunk_err != E_OK)
 		return (c->d->chunk_err);
@@ -182,6 +194,10 @@ txn_abort(struct smtp_session *s)
 	txn_chunk_end(c->d);
 	if (c->txn_id == 0)
 		return;
+	if (s->state == ST_COMMIT) {	/* too late to take it back: its answer is not waited for */
+		leave_to_queue(c);
+		return;
+	}
 	send_abort(c->d, c->txn_id);
 	release(c);
 }
@@ -222,7 +238,7 @@ void
 txn_forget(struct conn *c)
 {
 	if (c->txn_id != 0)
-		release(c);
+		leave_to_queue(c);
 }
 
 /* ---- queue's words ---- */
@@ -230,9 +246,11 @@ txn_forget(struct conn *c)
 static int
 on_result(struct smtpd *d, const struct ipc_txn_result *m)
 {
-	struct conn	*c = slots_get(&d->txns, m->txn);
+	void		*p = slots_get(&d->txns, m->txn);
+	struct conn	*c = p;
 
-	if (c == NULL) {
+	if (p == NULL || p == &nobody) {
+		slots_free(&d->txns, m->txn);
 		d->counter[COUNT_LATE]++;
 		return (E_OK);
 	}
@@ -247,9 +265,10 @@ on_result(struct smtpd *d, const struct ipc_txn_result *m)
 static int
 on_credit(struct smtpd *d, const struct ipc_txn_credit *m)
 {
-	struct conn	*c = slots_get(&d->txns, m->txn);
+	void		*p = slots_get(&d->txns, m->txn);
+	struct conn	*c = p;
 
-	if (c == NULL)
+	if (p == NULL || p == &nobody)
 		return (E_OK);		/* crossed with its end */
 	smtp_credit(&c->s, m->octets, smtpd_now(d));
 	conn_advance(c);
@@ -295,23 +314,49 @@ on_channel_done(struct ipc *ch)
 	free(ch);
 }
 
+/*
+ * The channel takes octets again, or is gone.  All clients: one that was held up before its
+ * first octets has no transaction with queue yet.
+ */
+static void
+throttle_end(struct smtpd *d)
+{
+	struct conn	*c, *next;
+
+	d->env.throttled = 0;
+	for (c = d->conns; c != NULL; c = next) {
+		next = c->next;		/* conn_advance() unlinks c alone */
+		smtp_credit(&c->s, 0, smtpd_now(d));
+		conn_advance(c);
+	}
+}
+
 static void
 lose(struct smtpd *d)
 {
 	struct ipc	*ch = d->queue;
 	struct conn	*c;
+	void		*p;
 	uint32_t	 i = 0;
+	int		 throttled = d->env.throttled;
 
 	d->queue = NULL;
 	d->env.queue_up = 0;
 	d->env.throttled = 0;
 	d->naborts = 0;
 	ipc_close(ch, on_channel_done);
-	while ((c = slots_next(&d->txns, &i)) != NULL) {
+	while ((p = slots_next(&d->txns, &i)) != NULL) {
+		if (p == &nobody) {
+			slots_free_at(&d->txns, i - 1);
+			continue;
+		}
+		c = p;
 		release(c);
 		smtp_queue_lost(&c->s, smtpd_now(d));
 		conn_advance(c);
 	}
+	if (throttled)
+		throttle_end(d);
 }
 
 static void
@@ -325,21 +370,14 @@ static void
 on_drained(struct ipc *ch)
 {
 	struct smtpd	*d = ch->arg;
-	struct conn	*c;
-	uint32_t	 i = 0, n = d->naborts;
+	uint32_t	 i, n = d->naborts;
 
 	/* One that does not go now goes back to a place that was already read. */
 	d->naborts = 0;
-	for (; i < n; i++)
+	for (i = 0; i < n; i++)
 		send_abort(d, d->aborts[i]);
-	if (!d->env.throttled)
-		return;
-	d->env.throttled = 0;
-	i = 0;
-	while ((c = slots_next(&d->txns, &i)) != NULL) {
-		smtp_credit(&c->s, 0, smtpd_now(d));
-		conn_advance(c);
-	}
+	if (d->env.throttled)
+		throttle_end(d);
 }
 
 static const struct ipc_ops queue_ops = {

@@ -30,7 +30,7 @@
 #include "smtpd/smtpd.h"
 
 #define WAIT_S		20	/* longest wait for one event; only a failure takes it */
-#define PER_ADDRESS	6
+#define PER_ADDRESS	60
 
 struct bed {
 	pid_t		 pid;
@@ -153,7 +153,7 @@ static int
 make_conf(void)
 {
 	static struct conf_listener	l = { .name = "mx", .connections = 100, .per_address = PER_ADDRESS,
-					    .per_prefix = 50, .port = 25 };
+					    .per_prefix = 80, .port = 25 };
 	static struct conf_domain	dom = { .name = "all.example", .all = 1,
 					    .deliver = { .kind = HOP_MAILDIR, .host = "", .path = "/m/%u" } };
 	static struct conf		c;
@@ -532,6 +532,91 @@ client_leaves_in_mid_data(void **state)
 	assert_int_equal(s.aborts, 1);
 }
 
+/* Its number stays taken until queue has answered: else a late answer or a count of queue's would
+ * meet somebody else's message. */
+static void
+client_leaves_in_commit(void **state)
+{
+	struct bed	*b = *state;
+	struct linger	 reset = { .l_onoff = 1 };
+	struct seen	 s = { 0 };
+	uint32_t	 first;
+	int		 fd = greeted(b);
+
+	envelope(fd);
+	say(fd, "a\r\n.\r\n");
+	queue_hears(b, &s);
+	assert_int_equal(s.commits, 1);
+	first = s.txn;
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+	close(fd);
+	fd = greeted(b);		/* the loop has seen the end of the other by now, or will not care */
+	say(fd, "NOOP\r\n");
+	hear(fd, "250");
+	envelope(fd);
+	say(fd, "b\r\n.\r\n");
+	queue_hears(b, &s);
+	assert_int_equal(s.commits, 2);
+	assert_int_equal(s.aborts, 0);	/* too late to take the first one back */
+	assert_int_not_equal(s.txn & (SLOTS_MAX - 1), first & (SLOTS_MAX - 1));
+	result(b, first, TXN_DURABLE, 1);
+	result(b, s.txn, TXN_DURABLE, 2);
+	hear(fd, "250 2.0.0 Ok: queued as 2\r\n");
+	close(fd);
+}
+
+static int
+count_frame(void *arg, enum ipc_type type, struct rd *r)
+{
+	struct ipc_txn_commit	 commit;
+	struct seen		*s = arg;
+
+	s->begins += type == IPC_TXN_BEGIN;
+	if (type == IPC_TXN_COMMIT) {
+		s->commits++;
+		assert_int_equal(ipc_unpack_txn_commit(r, &commit), E_OK);
+		s->txn = commit.txn;
+		s->body_len = commit.body_len;
+	}
+	return (E_OK);
+}
+
+/* Queue does not read for a while: a client that had to wait before its first octets went to
+ * queue is not forgotten when it reads again. */
+static void
+queue_slow_and_back(void **state)
+{
+	static uint8_t	 dg[IPC_DATAGRAM_MAX];
+	static char	 big[128001];
+	struct bed	*b = *state;
+	struct seen	 s = { 0 };
+	ssize_t		 n;
+	size_t		 i;
+	int		 fd;
+
+	for (i = 0; i < sizeof(big) - 1; i++)
+		big[i] = i % 100 == 98 ? '\r' : i % 100 == 99 ? '\n' : 'x';
+	for (i = 0; i < 45; i++) {	/* more than the socket and half the channel's queue hold */
+		fd = greeted(b);
+		envelope(fd);
+		say(fd, big);
+		say(fd, ".\r\n");
+		close(fd);
+	}
+	fd = greeted(b);
+	envelope(fd);
+	say(fd, "last\r\n.\r\n");
+	while (s.body_len != strlen("last\r\n")) {
+		if ((n = recv(b->queue, dg, sizeof(dg), 0)) <= 0)
+			fail_msg("%u begun, %u committed, then nothing", s.begins, s.commits);
+		assert_int_equal(ipc_split(dg, (size_t)n, ROOM_SMTPD, ROOM_QUEUE, 0, &b->in->seq,
+		    count_frame, &s), E_OK);
+	}
+	result(b, s.txn, TXN_DURABLE, 3);
+	hear(fd, "250 2.0.0 Ok: queued as 3\r\n");
+	close(fd);
+}
+
 static void
 refusal_is_heard_with_octets_unread(void **state)
 {
@@ -788,6 +873,8 @@ main(void)
 		TEST(large_message_by_credit),
 		TEST(queue_goes_and_comes_back),
 		TEST(client_leaves_in_mid_data),
+		TEST(client_leaves_in_commit),
+		TEST(queue_slow_and_back),
 		TEST(refusal_is_heard_with_octets_unread),
 		TEST(share_of_one_address),
 		TEST(client_that_does_not_read),
