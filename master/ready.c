@@ -37,9 +37,9 @@ print_try(const struct master *m)
 	/* curl says what stands behind the last slash in its EHLO; --crlf, since SMTP has no bare LF. */
 	(void)printf(net_addr_is4(&l->addr) ?
 	    "try: curl smtp://%s:%u/%s --mail-from you@%s --mail-rcpt postmaster@%s --crlf "
-	    "--upload-file README.md   then look in %s/new/\n" :
+	    "--upload-file README.md\nthen look in %s/new/\n" :
 	    "try: curl 'smtp://[%s]:%u/%s' --mail-from you@%s --mail-rcpt postmaster@%s --crlf "
-	    "--upload-file README.md   then look in %s/new/\n",
+	    "--upload-file README.md\nthen look in %s/new/\n",
 	    addr, (unsigned)l->port, c->hostname, c->hostname, dom->name, dir);
 	(void)fflush(stdout);
 }

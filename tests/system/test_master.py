@@ -465,9 +465,10 @@ def test_built_in_configuration_prints_a_line_that_works(folder):
     proc = subprocess.Popen([str(BIN / "posternd"), "-f", "-d", str(state)], stdout=subprocess.PIPE,
                             stderr=open(folder / "log", "wb"), text=True)
     try:
-        line = proc.stdout.readline()
-        command, _, where = line.strip().removeprefix("try: ").partition("   then look in ")
-        assert command.startswith("curl ") and where, (line, (folder / "log").read_text())
+        lines = [proc.stdout.readline().strip() for _ in range(2)]
+        assert lines[0].startswith("try: curl ") and lines[1].startswith("then look in "), (
+            lines, (folder / "log").read_text())
+        command, where = lines[0].removeprefix("try: "), lines[1].removeprefix("then look in ")
         (folder / "README.md").write_text("hello\n")
         cwd = top if (top / "README.md").exists() else folder
         subprocess.run(shlex.split(command), cwd=cwd, check=True, timeout=60 * SLOW, capture_output=True)
