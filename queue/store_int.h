@@ -118,6 +118,7 @@ struct store {
 	struct wtxn	 w;
 	uint64_t	 hwm_kept;	/* the mark that is in the store */
 	uint64_t	 grown;		/* the file's size, as far as we made it */
+	int		 sparse;	/* ... but not all of it is blocks of the disk */
 	uint64_t	 looked;	/* octets in use when the disk was last asked */
 	int		 more_removal;	/* there may be marks of MARK_REMOVE */
 

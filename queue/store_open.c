@@ -157,6 +157,7 @@ check_size(struct store *s)
 		return (E_CORRUPT);
 	}
 	s->grown = (uint64_t)sb.st_size;
+	s->sparse = (uint64_t)sb.st_blocks * 512 < s->grown;
 	return (E_OK);
 }
 

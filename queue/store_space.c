@@ -80,33 +80,56 @@ space_fits(struct store *s, uint64_t need)
 	return (fits);
 }
 
+/* Up to where the file has to reach: behind the last page for the next commits, and so far that the reserve is in it. */
+static uint64_t
+wanted_size(struct store *s)
+{
+	MDB_envinfo info;
+	uint64_t tail, room;
+
+	if (mdb_env_info(s->env, &info) != 0)
+		return (0);
+	tail = ((uint64_t)info.me_last_pgno + 1) * s->page;
+	pthread_mutex_lock(&s->lock);
+	room = s->fig.octets + s->reserve;
+	pthread_mutex_unlock(&s->lock);
+	if (room > tail)
+		tail = room;
+	tail += s->grow_step / 2;
+	return (tail < s->map_octets ? tail : s->map_octets);
+}
+
 /*
- * Allocate ahead, so that few commits change the size of the file or take blocks: a flush that need not commit
- * file-system metadata is about a fifth quicker.  Where blocks are scarce or the file system cannot, the
- * size alone is raised, which costs nothing and keeps the file longer than what its meta pages claim, also when the
- * last page of a transaction was never written because the same transaction freed it (see check_size()).
+ * Allocate ahead.  The reserve is blocks of the disk that are ours already, so that outcomes and deletions go
+ * through when another program has taken the rest (F4); and few commits change the size of the file
+ * or take blocks: a flush that need not commit file-system metadata is about a fifth quicker.
+ *
+ * Where blocks are scarce or the file system cannot, the size alone is raised, which costs nothing and keeps the
+ * file longer than what its meta pages claim, also when the last page of a transaction was never
+ * written because the same transaction freed it (see check_size()); the blocks are asked for again later.
  * A failure is no error: LMDB then grows the file itself.
  */
 void
 space_grow(struct store *s)
 {
 	struct stat st;
-	MDB_envinfo info;
-	uint64_t need;
+	uint64_t need, have, size;
 	int fd;
 
-	if ((fd = env_fd(s)) == -1 || mdb_env_info(s->env, &info) != 0)
+	if ((fd = env_fd(s)) == -1 || (need = wanted_size(s)) == 0 || (need <= s->grown && !s->sparse) ||
+	    fstat(fd, &st) == -1)
 		return;
-	need = ((uint64_t)info.me_last_pgno + 1) * s->page + s->grow_step / 2;
-	if (need <= s->grown || need > s->map_octets || fstat(fd, &st) == -1)
+	size = (uint64_t)st.st_size;
+	have = (uint64_t)st.st_blocks * 512;
+	if (need > size)
+		size = need + s->grow_step / 2 < s->map_octets ? need + s->grow_step / 2 : s->map_octets;
+	if (size <= have || (disk_free(fd) >= size - have && fallocate(fd, 0, 0, (off_t)size) == 0))
+		s->sparse = 0;
+	else if (size > (uint64_t)st.st_size && ftruncate(fd, (off_t)size) == 0)
+		s->sparse = 1;
+	else
 		return;
-	s->grown = (uint64_t)st.st_size;
-	if (need <= s->grown)
-		return;
-	if ((disk_free(fd) >= s->grow_step + s->reserve &&
-	    fallocate(fd, 0, st.st_size, (off_t)s->grow_step) == 0) ||
-	    ftruncate(fd, st.st_size + (off_t)s->grow_step) == 0)
-		s->grown += s->grow_step;
+	s->grown = size;
 	(void)fsync(fd);	/* the new size; what matters is flushed again by the commit that needs it */
 }
 
