@@ -131,6 +131,7 @@ fault: all
 bench: all
 	@.ci/deps test
 	@tests/bench/run
+	@tests/bench/queue
 
 lint:
 	@.ci/deps test
