@@ -43,6 +43,8 @@ static unsigned			 nfree;
 static struct ipc		*dirty_list;
 static uint8_t			 input[RECV_BATCH][IPC_DATAGRAM_MAX];
 
+void (*ipc_on_broken)(const struct ipc *);
+
 static void	on_poll(uv_poll_t *, int, int);
 
 /* ---- datagrams ---- */
@@ -428,6 +430,8 @@ finish(struct ipc *ch, int err)
 	dirty_remove(ch);
 	drop_all(ch);
 	uv_poll_stop(&ch->poll);
+	if (err == E_PROTO && ipc_on_broken != NULL)
+		ipc_on_broken(ch);
 	ch->ops->closed(ch, err);
 }
 

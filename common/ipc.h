@@ -71,6 +71,8 @@ struct ipc {
  */
 int	ipc_open(struct ipc *, uv_loop_t *, int fd, unsigned self, unsigned peer,
 	    const struct ipc_ops *, void *arg);
+/* Called before closed() when a peer broke the table; the room tells master (F18). */
+extern void (*ipc_on_broken)(const struct ipc *);
 /* Flushes what the socket takes, then closes.  done, if not NULL, is called when ipc may be freed. */
 void	ipc_close(struct ipc *, void (*done)(struct ipc *));
 

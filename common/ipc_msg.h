@@ -81,7 +81,9 @@ enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
 	M(CTL_TEXT,	ctl_text,	ROOM_MASTER | ROOM_QUEUE, ROOM_CTL, 0) /* lines for the operator */ \
 	M(CTL_DAEMON,	ctl_daemon,	ROOM_MASTER,	ROOM_CTL,	0) /* a row: one daemon */ \
 	M(CTL_QUEUE,	ctl_queue,	ROOM_QUEUE,	ROOM_CTL,	0) /* the queue's figures */ \
-	M(CTL_END,	ctl_end,	ROOM_MASTER | ROOM_QUEUE, ROOM_CTL, 0) /* the last message of every answer */
+	M(CTL_END,	ctl_end,	ROOM_MASTER | ROOM_QUEUE, ROOM_CTL, 0) /* the last message of every answer */ \
+	/* A daemon about another. */ \
+	M(PEER_BROKEN,	channel,	ROOM_DAEMON,	ROOM_MASTER,	0) /* this peer broke the table; its channel is over */
 
 enum ipc_type {
 	IPC_NONE,

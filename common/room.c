@@ -457,6 +457,21 @@ on_closed(struct ipc *ch, int err)
 	stop_within(room, ROOM_ORPHAN_MS);
 }
 
+/* Master decides what becomes of a peer that broke the table; we have closed the channel to it. */
+static struct room	*the_room;
+
+static void
+on_peer_broken(const struct ipc *ch)
+{
+	struct ipc_channel	m = { .room = ch->peer, .instance = ch->instance, .role = ch->role };
+	int			err;
+
+	if ((ch->peer & ROOM_DAEMON) == 0)
+		return;
+	if ((err = ipc_send(&the_room->master, PEER_BROKEN, channel, &m)) != E_OK && err != E_CLOSED)
+		log_warn("to master: PEER_BROKEN: %s", err_name(err));
+}
+
 /* ---- the loop ---- */
 
 void
@@ -514,6 +529,8 @@ room_run(struct room *room)
 	    room) != E_OK)
 		log_fatal("cannot poll the channel to master");
 	room->master.seq_out = in->seq_out;
+	the_room = room;
+	ipc_on_broken = on_peer_broken;
 	uv_prepare_init(&room->loop, &in->prepare);
 	in->prepare.data = room;
 	uv_prepare_start(&in->prepare, on_prepare);

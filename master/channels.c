@@ -22,11 +22,40 @@
 
 /* ---- from a daemon ---- */
 
+/*
+ * F18: a daemon closed its channel to a peer that broke the table.  Queue's word is enough to have
+ * that peer replaced: queue hears no stranger.  Anybody else may be the one who lies, and must not be able to
+ * have others killed: these two get a new channel, at most one a second.
+ */
+static int
+on_peer_broken(struct daemon *d, const struct ipc_channel *c)
+{
+	struct daemon *peer;
+	unsigned i;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		peer = &d->m->daemon[i];
+		if (peer->used && peer->item.room == c->room && peer->item.instance == c->instance &&
+		    peer->item.role == (enum role)c->role)
+			break;
+	}
+	if (i == DAEMONS_MAX)
+		return (E_OK);		/* a reload took it away meanwhile */
+	if (!plan_talk(&d->item, &peer->item))
+		return (E_PROTO);
+	if (d->item.room == ROOM_QUEUE)
+		daemon_broken(peer, "broke the message table to queue");
+	else
+		d->rejoin |= UINT64_C(1) << peer->slot;
+	return (E_OK);
+}
+
 static int
 on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 {
 	struct daemon *d = ch->arg;
 	struct ipc_conf_ready ready;
+	struct ipc_channel peer;
 	struct ipc_pong pong;
 
 	(void)fd;	/* the table lets none through */
@@ -56,6 +85,10 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 			return (E_PROTO);
 		d->want_log = 1;	/* the periodic timer sees to it: asking often costs us nothing */
 		return (E_OK);
+	case IPC_PEER_BROKEN:
+		if (ipc_unpack_channel(r, &peer) != E_OK)
+			return (E_PROTO);
+		return (on_peer_broken(d, &peer));
 	default:
 		return (E_PROTO);
 	}
@@ -286,6 +319,26 @@ join(struct daemon *a, struct daemon *b)
 	send_peer(b, a, pair[1]);
 	(void)close(pair[0]);
 	(void)close(pair[1]);
+}
+
+void
+channels_rejoin(struct master *m)
+{
+	struct daemon *a, *b;
+	unsigned i, k;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		a = &m->daemon[i];
+		for (k = 0; k < DAEMONS_MAX && a->rejoin != 0; k++) {
+			b = &m->daemon[k];
+			if ((a->rejoin & UINT64_C(1) << k) == 0 || !is_living(a) || !is_living(b))
+				continue;
+			log_warn("daemon %s: new channel to %s, which it says broke the message table",
+			    a->name, b->name);
+			join(a, b);
+		}
+		a->rejoin = 0;
+	}
 }
 
 void

@@ -145,6 +145,7 @@ daemon_spawn(struct daemon *d)
 	}
 	(void)close(pair[1]);
 	d->since = (int64_t)time(NULL);
+	d->rejoin = 0;		/* it gets new channels anyway */
 	log_info("daemon %s started pid=%ld", d->name, (long)d->pid);
 	if (channel_open(d, pair[0]) != E_OK) {
 		(void)kill(d->pid, SIGKILL);	/* its end will be seen as a crash */

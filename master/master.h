@@ -54,6 +54,7 @@ struct daemon {
 	int64_t		 since;		/* epoch seconds of its start */
 	uint64_t	 log_dropped;
 	uint64_t	 counter[8];
+	uint64_t	 rejoin;	/* slots of peers that need a new channel to it */
 	int		 want_log;	/* its log socket died, or it has a stand-in */
 	const char	*why;		/* why master killed it; NULL: it did not */
 	char		 name[NAME_LEN];	/* "deliver[1]", for our log lines */
@@ -137,6 +138,7 @@ void	channel_close(struct daemon *);
 void	channel_greet(struct daemon *);			/* START, CONF, CONF_USE, LOG, LISTENER */
 /* CHANNEL for every pair of living daemons of which at least one is in the set; then GO for the set. */
 void	channels_join(struct master *, uint64_t set);
+void	channels_rejoin(struct master *);		/* the periodic timer */
 void	channel_send_conf(struct daemon *, int fd, uint64_t generation);
 void	channel_send_use(struct daemon *, uint64_t generation);
 void	channel_send_log(struct daemon *);

@@ -52,7 +52,7 @@ on_prepare(uv_prepare_t *p)
 	log_flush();
 }
 
-/* A lost log daemon is looked for, for ourselves and for those that asked. */
+/* A lost log daemon is looked for, for ourselves and for those that asked; so are lost peers. */
 static void
 on_log_timer(uv_timer_t *t)
 {
@@ -68,6 +68,7 @@ on_log_timer(uv_timer_t *t)
 		if (m->daemon[i].used && m->daemon[i].want_log)
 			channel_send_log(&m->daemon[i]);
 	}
+	channels_rejoin(m);
 }
 
 static void

@@ -61,8 +61,7 @@ control_client(struct queue *q, const struct ipc_ctl_client *who, int fd)
 	c->uid = who->uid;
 	c->verb = who->verb;
 	if (ipc_open(&c->ipc, &q->room.loop, fd, q->room.self, ROOM_CTL, &client_ops, c) != E_OK) {
-		close(fd);
-		free(c);
+		free(c);		/* fd is closed */
 		return;
 	}
 	DL_APPEND(q->clients, c);

@@ -118,6 +118,17 @@ on_closed(struct ipc *ipc, int err)
 	ipc_close(&p->ipc, free_peer);
 }
 
+/* One process has one channel: with a new one the old one is over, whoever still holds its other end. */
+static void
+close_old(struct queue *q, uint32_t instance)
+{
+	struct smtpd_peer *p, *tmp;
+
+	DL_FOREACH_SAFE(q->smtpds, p, tmp)
+		if (p->ipc.instance == instance)
+			on_closed(&p->ipc, E_CLOSED);
+}
+
 static const struct ipc_ops peer_ops = {
 	.message = on_message,
 	.closed = on_closed,
@@ -136,6 +147,7 @@ intake_peer(struct queue *q, const struct ipc_channel *c, int fd)
 {
 	struct smtpd_peer *p;
 
+	close_old(q, c->instance);
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		log_fatal("no memory for a channel");
 	p->q = q;

@@ -32,8 +32,12 @@ static const struct ipc_ops peer_ops = {
 void
 deliver_peer_open(struct queue *q, const struct ipc_channel *c, int fd)
 {
-	struct deliver_peer *p;
+	struct deliver_peer *p, *tmp;
 
+	/* One process has one channel: with a new one the old one is over, whoever holds its other end. */
+	DL_FOREACH_SAFE(q->delivers, p, tmp)
+		if (p->ipc.instance == c->instance && p->ipc.role == c->role)
+			dispatch_deliver_closed(&p->ipc, E_CLOSED);
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		log_fatal("no memory for a channel");
 	p->q = q;

@@ -13,12 +13,14 @@
 #include "resolver/ub.h"
 
 struct peer {
+	struct peer	*next;
 	struct ipc	ipc;
 	struct asker	asker;
 };
 
 static struct resolver	 resolver;
 static struct room	*the_room;
+static struct peer	*peers;
 
 static void
 peer_closed(struct ipc *ch)
@@ -53,8 +55,11 @@ peer_message(struct ipc *ch, enum ipc_type type, struct rd *rd, int fd)
 static void
 peer_over(struct ipc *ch, int err)
 {
-	struct peer	*p = ch->arg;
+	struct peer	*p = ch->arg, **at;
 
+	for (at = &peers; *at != p; at = &(*at)->next)
+		;
+	*at = p->next;
 	asker_clear(&p->asker);
 	ipc_close(ch, peer_closed);
 }
@@ -64,15 +69,23 @@ static const struct ipc_ops peer_ops = { .message = peer_message, .closed = peer
 static void
 resolver_peer(struct room *room, const struct ipc_channel *c, int fd)
 {
-	struct peer	*p = calloc(1, sizeof(*p));
+	struct peer	*p, *next;
 
-	if (p == NULL)
+	/* One process has one channel: with a new one the old one is over, whoever holds its other end. */
+	for (p = peers; p != NULL; p = next) {
+		next = p->next;
+		if (p->ipc.peer == c->room && p->ipc.instance == c->instance && p->ipc.role == c->role)
+			peer_over(&p->ipc, E_CLOSED);
+	}
+	if ((p = calloc(1, sizeof(*p))) == NULL)
 		log_fatal("no memory for a channel");
 	asker_init(&p->asker, &resolver, peer_answer);
 	if (ipc_open(&p->ipc, &room->loop, fd, room->self, c->room, &peer_ops, p) != E_OK)
 		log_fatal("cannot open the channel to %s %u", room_name(c->room), c->instance);
 	p->ipc.instance = c->instance;
 	p->ipc.role = c->role;
+	p->next = peers;
+	peers = p;
 }
 
 /* libunbound's settings are final once it runs: if they changed, master starts a new process. */

@@ -402,18 +402,23 @@ test_life(void **state)
 	assert_int_equal(child_status(), 0);
 }
 
-/* Its peer sends rubbish: that channel ends, with a line; the daemon lives. */
+/* Its peer sends rubbish: that channel ends, with a line, and master hears whose it was; the daemon lives. */
 static void
 test_peer_rubbish(void **state)
 {
+	struct ipc_channel who;
 	struct ipc_pong	pong;
+	struct rd	r;
 	char		buf[8192];
 	ssize_t		n;
 	int		peer = child_ready(), found = 0;
 
 	assert_int_equal(send(peer, "rubbish", 7, 0), 7);
 	assert_int_equal(recv(peer, buf, 1, 0), -1);	/* non-blocking: nothing came */
-	ping(&pong);
+	r = want(IPC_PEER_BROKEN);
+	assert_int_equal(ipc_unpack_channel(&r, &who), E_OK);
+	assert_int_equal(who.room, ROOM_QUEUE);
+	assert_int_equal(who.instance, 0);
 	ping(&pong);
 	assert_int_equal(recv(peer, buf, 1, 0), 0);	/* it was closed */
 	while ((n = recv(log_end, buf, sizeof(buf) - 1, 0)) > 0) {
@@ -437,6 +442,7 @@ test_log_restart(void **state)
 
 	close(log_end);
 	assert_int_equal(send(peer, "rubbish", 7, 0), 7);	/* makes it say something */
+	want(IPC_PEER_BROKEN);
 	want(IPC_NEED_LOG);
 	log_end = send_log();
 	ping(&pong);

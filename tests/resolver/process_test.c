@@ -315,9 +315,10 @@ answers(void **state)
 	assert_int_equal(peer_receive(&other, &m), E_OK);
 	assert_int_equal(m.status, DNS_NODATA);
 
-	/* A peer that breaks the table loses its channel; the others keep theirs. */
+	/* A peer that breaks the table loses its channel, and master hears of it; the others keep theirs. */
 	assert_int_equal(send(other.fd, "garbage", 7, MSG_NOSIGNAL), 7);
 	assert_int_equal(peer_receive(&other, &m), E_CLOSED);
+	master_expect(IPC_PEER_BROKEN, &rd);
 	peer_ask(&p, DNS_PTR, "no address");
 	assert_int_equal(peer_receive(&p, &m), E_OK);
 	assert_int_equal(m.status, DNS_FAILED);
