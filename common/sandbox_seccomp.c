@@ -46,8 +46,7 @@ struct call {
 /* Calls whose arguments do not matter. */
 static const struct call calls[] = {
 	{ ALL, SCMP_SYS(read) }, { ALL, SCMP_SYS(write) }, { ALL, SCMP_SYS(readv) }, { ALL, SCMP_SYS(writev) },
-	{ ALL, SCMP_SYS(recvmsg) }, { ALL, SCMP_SYS(sendmsg) },
-	{ ALL, SCMP_SYS(recvmmsg) }, { ALL, SCMP_SYS(sendmmsg) },	/* channels, log lines */
+	{ ALL, SCMP_SYS(recvmsg) }, { ALL, SCMP_SYS(recvmmsg) },
 	{ ALL, SCMP_SYS(close) },
 	{ ALL, SCMP_SYS(epoll_ctl) }, { ALL, SCMP_SYS(epoll_wait) }, { ALL, SCMP_SYS(epoll_pwait) },
 	{ ALL, SCMP_SYS(epoll_create1) },
@@ -72,7 +71,6 @@ static const struct call calls[] = {
 	{ ANY_SOCKET, SCMP_SYS(getpeername) }, { ANY_SOCKET, SCMP_SYS(getsockname) },
 	{ ANY_SOCKET, SCMP_SYS(shutdown) }, { ANY_SOCKET, SCMP_SYS(recvfrom) },
 	{ SB_CONNECT | SB_UDP, SCMP_SYS(connect) }, { SB_CONNECT | SB_UDP, SCMP_SYS(bind) },
-	{ SB_UDP, SCMP_SYS(sendto) },
 
 	{ FILES | SB_RECVFD, SCMP_SYS(fstat) }, { FILES | SB_RECVFD, SCMP_SYS(newfstatat) },
 	{ FILES, SCMP_SYS(openat) }, { FILES, SCMP_SYS(lseek) },
@@ -97,6 +95,7 @@ struct arg_call {
 
 #define MASKED(a, mask, value)	SCMP_CMP64(a, SCMP_CMP_MASKED_EQ, (mask), (value))
 #define IS(a, value)		MASKED(a, INT_MASK, (scmp_datum_t)(value))
+#define NOT_FASTOPEN(a)	MASKED(a, MSG_FASTOPEN, 0)
 #define FCNTL(groups, cmd)	{ groups, SCMP_SYS(fcntl), 1, { IS(1, cmd) } }
 #define OPTION(level, name)	{ ANY_SOCKET, SCMP_SYS(setsockopt), 2, { IS(1, level), IS(2, name) } }
 #define SOCKET(groups, family, type, proto) \
@@ -117,8 +116,14 @@ static const struct arg_call arg_calls[] = {
 	SOCKET(SB_CONNECT, AF_INET6, SOCK_STREAM, 0), SOCKET(SB_CONNECT, AF_INET6, SOCK_STREAM, IPPROTO_TCP),
 	SOCKET(SB_UDP, AF_INET, SOCK_DGRAM, 0), SOCKET(SB_UDP, AF_INET, SOCK_DGRAM, IPPROTO_UDP),
 	SOCKET(SB_UDP, AF_INET6, SOCK_DGRAM, 0), SOCKET(SB_UDP, AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+	/*
+	 * Channels, log lines, clients.  Never with MSG_FASTOPEN: that is a connect() which neither its own
+	 * rule here nor Landlock's for ports need see.
+	 */
+	{ ALL, SCMP_SYS(sendmsg), 1, { NOT_FASTOPEN(2) } }, { ALL, SCMP_SYS(sendmmsg), 1, { NOT_FASTOPEN(3) } },
+	{ SB_UDP, SCMP_SYS(sendto), 1, { NOT_FASTOPEN(3) } },
 	/* send() to the connected peer, to nobody else. */
-	{ SB_ACCEPT | SB_CONNECT, SCMP_SYS(sendto), 1, { SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0) } },
+	{ SB_ACCEPT | SB_CONNECT, SCMP_SYS(sendto), 2, { NOT_FASTOPEN(3), SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0) } },
 	{ ANY_SOCKET, SCMP_SYS(getsockopt), 1, { IS(1, SOL_SOCKET) } },
 	{ ANY_SOCKET, SCMP_SYS(getsockopt), 1, { IS(1, IPPROTO_TCP) } },
 	OPTION(SOL_SOCKET, SO_REUSEADDR), OPTION(SOL_SOCKET, SO_REUSEPORT), OPTION(SOL_SOCKET, SO_KEEPALIVE),

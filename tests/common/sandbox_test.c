@@ -9,158 +9,15 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/un.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "common/log.h"
-#include "common/sandbox.h"
+#include "tests/common/attempts.h"
 
-#define NOBODY		65534
-#define ALLOWED		0
-#define KILLED		(-1)
-#define EITHER		(-2)	/* killed, or refused with EACCES or EPERM */
 #define NO_SOCKETS	(SB_STORE | SB_MAILDIR | SB_THREADS | SB_RECVFD)
-
-static char	work[] = "/tmp/postern-sandbox-XXXXXX";	/* the only directory a child may use */
-static char	outside[64];				/* a file beside it */
-static int	listener = -1;				/* TCP on loopback */
-static uint16_t	listener_port;
-static pid_t	parent;
-
-/* ---- what a child tries: 0, or errno ---- */
-
-#define RESULT(expr)	((expr) == -1 ? errno : 0)
-
-static int p_nothing(void) { return (0); }
-static int p_open(void) { return (RESULT(open("/etc/passwd", O_RDONLY))); }
-static int p_open_outside(void) { return (RESULT(open(outside, O_RDONLY))); }
-static int p_create(void) { return (RESULT(openat(AT_FDCWD, "file", O_CREAT | O_RDWR, 0600))); }
-static int p_socket_tcp(void) { return (RESULT(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0))); }
-static int p_socket_tcp6(void) { int e = RESULT(socket(AF_INET6, SOCK_STREAM, 0)); return (e == EAFNOSUPPORT ? 0 : e); }
-static int p_socket_udp(void) { return (RESULT(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0))); }
-static int p_socket_unix(void) { return (RESULT(socket(AF_UNIX, SOCK_STREAM, 0))); }
-static int p_socket_netlink(void) { return (RESULT(socket(AF_NETLINK, SOCK_RAW, 0))); }
-static int p_socket_raw(void) { return (RESULT(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP))); }
-static int p_socket_mptcp(void) { return (RESULT(socket(AF_INET, SOCK_STREAM, 262))); }
-static int p_socketpair(void) { int f[2]; return (RESULT(socketpair(AF_UNIX, SOCK_STREAM, 0, f))); }
-static int p_accept(void) { int e = RESULT(accept4(listener, NULL, NULL, SOCK_NONBLOCK)); return (e == EAGAIN ? 0 : e); }
-static int p_listen(void) { return (RESULT(listen(listener, 1))); }
-static int
-p_connect(void)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(listener_port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return (fd == -1 ? errno : RESULT(connect(fd, (struct sockaddr *)&sin, sizeof(sin))));
-}
-static int
-p_bind_any_port(void)		/* a source address alone */
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return (fd == -1 ? errno : RESULT(bind(fd, (struct sockaddr *)&sin, sizeof(sin))));
-}
-static int
-p_bind_port(void)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(45678) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return (fd == -1 ? errno : RESULT(bind(fd, (struct sockaddr *)&sin, sizeof(sin))));
-}
-static int
-p_udp_talk(void)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(9) };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	return (fd == -1 ? errno : RESULT(sendto(fd, "x", 1, 0, (struct sockaddr *)&sin, sizeof(sin))));
-}
-static int p_nodelay(void) { return (RESULT(setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int)))); }
-static int p_bpf_option(void) { return (RESULT(setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, "", 0))); }
-static int p_exec(void) { char *v[] = { (char *)(uintptr_t)"true", NULL }; return (RESULT(execv("/bin/true", v))); }
-static int p_fork(void) { pid_t p = fork(); if (p == 0) _exit(0); return (p == -1 ? errno : 0); }
-static int p_vfork(void) { return (RESULT(syscall(SYS_vfork))); }
-static int p_clone_ns(void) { return (RESULT(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0))); }
-static int p_clone3(void) { int e = RESULT(syscall(SYS_clone3, NULL, 0)); return (e == ENOSYS ? 0 : 1); }
-static int p_unshare(void) { return (RESULT(unshare(CLONE_NEWUSER))); }
-static int p_ptrace(void) { return (RESULT(ptrace(PTRACE_ATTACH, parent, NULL, NULL))); }
-static int
-p_vm_readv(void)
-{
-	char b[8];
-	struct iovec l = { b, 8 }, r = { b, 8 };
-
-	return (RESULT(process_vm_readv(parent, &l, 1, &r, 1, 0)));
-}
-static int p_io_uring(void) { char b[256] = { 0 }; return (RESULT(syscall(SYS_io_uring_setup, 1, b))); }
-static int p_bpf(void) { return (RESULT(syscall(SYS_bpf, 0, NULL, 0))); }
-static int p_keyctl(void) { return (RESULT(syscall(SYS_keyctl, 0, 0, 0, 0, 0))); }
-static int p_userfaultfd(void) { return (RESULT(syscall(SYS_userfaultfd, 0))); }
-static int p_perf(void) { return (RESULT(syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0))); }
-static int p_personality(void) { return (RESULT(syscall(SYS_personality, 0x0400000))); }
-static int p_mount(void) { return (RESULT(syscall(SYS_mount, "a", "/", "b", 0, NULL))); }
-static int p_prctl(void) { return (RESULT(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0))); }
-static int p_setuid(void) { return (RESULT(setuid(0))); }
-static int p_chroot(void) { return (RESULT(chroot("/"))); }
-static int p_mmap_exec(void) { return (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0); }
-static int p_mmap(void) { return (mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? errno : 0); }
-static int
-p_mprotect_exec(void)
-{
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return (p == MAP_FAILED ? errno : RESULT(mprotect(p, 4096, PROT_READ | PROT_EXEC)));
-}
-static int p_kill_parent(void) { return (RESULT(kill(parent, 0))); }
-static int p_tgkill_parent(void) { return (RESULT(syscall(SYS_tgkill, parent, parent, 0))); }
-static int p_kill_self(void) { return (RESULT(kill(getpid(), 0))); }
-static int p_ioctl_tty(void) { return (RESULT(ioctl(0, 0x5412 /* TIOCSTI */, "x"))); }
-static int p_fionbio(void) { int e = RESULT(ioctl(listener, FIONBIO, &(int){ 1 })); return (e == ENOTTY ? 0 : e); }
-static int p_fcntl_own(void) { return (RESULT(fcntl(listener, F_SETOWN, parent))); }
-static int p_rlimit_set(void) { struct rlimit r = { 1, 1 }; return (RESULT(prlimit(0, RLIMIT_NOFILE, &r, NULL))); }
-static int p_rlimit_get(void) { struct rlimit r; return (RESULT(getrlimit(RLIMIT_NOFILE, &r))); }
-static int p_fsync(void) { return (RESULT(fsync(listener)) == EBADF ? EBADF : 0); }
-static int p_socket_i386(void)
-{
-#ifdef __x86_64__
-	long r;
-
-	/* The other calling convention must not be a way around (getpid there is 20). */
-	__asm__ volatile("int $0x80" : "=a"(r) : "a"(20L) : "memory", "r8", "r9", "r10", "r11");
-	return (r < 0 ? (int)-r : 0);
-#else
-	return (0);
-#endif
-}
 
 /* What libc, libuv and malloc do in a daemon's day. */
 static int
@@ -339,6 +196,9 @@ static const struct probe {
 	{ "UDP socket", p_socket_udp, SB_CONNECT | SB_ACCEPT | NO_SOCKETS, 0, KILLED },
 	{ "UDP talk", p_udp_talk, SB_UDP, 0, ALLOWED },
 	{ "connect", p_connect, SB_CONNECT, PORTS, ALLOWED },
+	{ "connect by MSG_FASTOPEN, sendmsg", p_fastopen_msg, SB_CONNECT, 0, KILLED },
+	{ "connect by MSG_FASTOPEN, sendmmsg", p_fastopen_mmsg, SB_CONNECT | SB_UDP, 0, KILLED },
+	{ "connect by MSG_FASTOPEN, sendto", p_fastopen_to, SB_CONNECT | SB_UDP, 0, KILLED },
 	{ "bind to a source address", p_bind_any_port, SB_CONNECT, PORTS, ALLOWED },
 
 	{ "thread", p_thread, SB_THREADS, 0, ALLOWED },
@@ -559,42 +419,11 @@ main(void)
 		cmocka_unit_test(test_read_back),
 		cmocka_unit_test(test_refusals),
 	};
-	struct sockaddr_in	sin = { .sin_family = AF_INET };
-	socklen_t		len = sizeof(sin);
-	int			fd, failed;
+	int failed;
 
-	parent = getpid();
-	log_open("test");
-	log_use(LOG_TO_STDERR, open("/dev/null", O_WRONLY | O_CLOEXEC));
-	if (mkdtemp(work) == NULL || (getuid() == 0 && chown(work, NOBODY, NOBODY) == -1))
+	if (attempts_begin() != 0)
 		return (1);
-	snprintf(outside, sizeof(outside), "%s.outside", work);
-	if ((fd = open(outside, O_CREAT | O_EXCL | O_WRONLY, 0644)) == -1)
-		return (1);
-	close(fd);
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (bind(listener, (struct sockaddr *)&sin, sizeof(sin)) == -1 || listen(listener, 64) == -1 ||
-	    getsockname(listener, (struct sockaddr *)&sin, &len) == -1)
-		return (1);
-	listener_port = ntohs(sin.sin_port);
-
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	{
-		static const char *const names[] = { "file", "data.mdb", "tmp/one", "new/one" };
-		char	path[128];
-		size_t	i;
-
-		for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-			snprintf(path, sizeof(path), "%s/%s", work, names[i]);
-			unlink(path);
-		}
-		snprintf(path, sizeof(path), "%s/tmp", work);
-		rmdir(path);
-		snprintf(path, sizeof(path), "%s/new", work);
-		rmdir(path);
-		rmdir(work);
-		unlink(outside);
-	}
+	attempts_end();
 	return (failed);
 }
