@@ -116,7 +116,7 @@ run:
 	@exec $(B)/bin/posternd -f $(RUN_ARGS)
 
 check: unit
-	@tests/run --unit-only
+	@tests/run unit
 
 test:
 	@.ci/deps test
