@@ -54,7 +54,7 @@ make_room(struct buf *b, size_t n)
 		size = b->cap;
 	if (size == SIZE_MAX || (p = malloc(size + 1)) == NULL)
 		return (E_NOMEM);
-	if (b->len != 0)
+	if (b->p != NULL)
 		memcpy(p, b->p + b->off, b->len);
 	free(b->p);
 	b->p = p;

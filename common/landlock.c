@@ -153,7 +153,7 @@ verify(int abi)
 	struct sockaddr_in	sin;
 	int			fd;
 
-	if ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) != -1 || (errno != EACCES && errno != ENOENT))
+	if (open("/dev/null", O_RDONLY | O_CLOEXEC) != -1 || (errno != EACCES && errno != ENOENT))
 		log_fatal("sandbox: landlock is not in force for files");
 	if (abi < ABI_NET || (fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		return;		/* without IPv4 there is nothing to ask */

@@ -53,7 +53,7 @@ json_text(struct slice s)
 	char	*clean;
 	json_t	*j = json_stringn(s.n != 0 ? s.p : "", s.n);
 
-	if (j != NULL || s.n > SIZE_MAX / 3)
+	if (j != NULL || s.n == 0 || s.n > SIZE_MAX / 3)
 		return (j);
 	if ((clean = malloc(s.n * 3)) == NULL)
 		return (NULL);

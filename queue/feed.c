@@ -47,9 +47,8 @@ feed_run(struct queue *q)
 void
 feed_more(struct queue *q)
 {
-	if (q->feed_wanted && sched_room(q->sched) >= FEED_BATCH && q->nchange < FEED_CHANGES_MAX / 2)
-		queue_work(q);
-	else if (sched_marked(q->sched) != NULL)
+	if ((q->feed_wanted && sched_room(q->sched) >= FEED_BATCH && q->nchange < FEED_CHANGES_MAX / 2) ||
+	    sched_marked(q->sched) != NULL)
 		queue_work(q);
 }
 

@@ -315,7 +315,7 @@ plain(char *dst, size_t size, const char *src)
 {
 	size_t i;
 
-	for (i = 0; src[i] != '\0' && i < size - 1; i++)
+	for (i = 0; i < size - 1 && src[i] != '\0'; i++)
 		dst[i] = src[i] >= ' ' && src[i] < 0x7f ? src[i] : '?';
 	while (i > 0 && dst[i - 1] == ' ')
 		i--;
