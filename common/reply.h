@@ -58,6 +58,8 @@ int	reply_feed(struct reply_parser *, struct slice in, size_t *used,
  * the double quote escaped by a backslash, all else as \xNN.  Cut at size - 1 with "...".  Returns dst.
  */
 char	*text_escape(char *dst, size_t size, struct slice);
+/* The same for a value that stands in <> or bare in a log line: no blank and no bracket leaves it. */
+char	*text_escape_word(char *dst, size_t size, struct slice);
 
 /* Seconds from a hint such as "try again in 300 seconds" or "in 5 minutes", 0 if none;
  * at most a day. */

@@ -26,8 +26,8 @@ log_delivery(const struct job *j, uint32_t i)
 	age = (int64_t)(now_wall_ms() / 1000) - j->arrival;
 	log_info("%s rcpt=<%s> relay=%s delay=%" PRIu32 ".%02" PRIu32 " age=%" PRId64
 	    " dsn=%s status=%s%s%s reply=\"%s%s\"",
-	    msgid_str(j->msgid, id), text_escape(rcpt, sizeof(rcpt), slice_str(j->rcpt[i].address)),
-	    o->relay[0] != '\0' ? text_escape(relay, sizeof(relay), slice_str(o->relay)) : "none",
+	    msgid_str(j->msgid, id), text_escape_word(rcpt, sizeof(rcpt), slice_str(j->rcpt[i].address)),
+	    o->relay[0] != '\0' ? text_escape_word(relay, sizeof(relay), slice_str(o->relay)) : "none",
 	    o->delay_ms / 1000, o->delay_ms % 1000 / 10, age > 0 ? age : 0,
 	    enhanced_str(&o->enhanced, dsn), outcome_name(o->outcome),
 	    good ? "" : " stage=", good ? "" : stage_name(o->stage),

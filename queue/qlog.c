@@ -18,7 +18,7 @@ qlog_accepted(const struct message *m)
 	char id[MSGID_STRLEN], from[SHOWN], ip[NET_ADDR_STRLEN];
 
 	log_info("%s accepted from=<%s> size=%llu nrcpt=%u client=%s", msgid_str(m->msgid, id),
-	    text_escape(from, sizeof(from), slice_str(m->sender)), (unsigned long long)m->body_len,
+	    text_escape_word(from, sizeof(from), slice_str(m->sender)), (unsigned long long)m->body_len,
 	    m->nrcpt, net_addr_is_any(&m->client) ? "local" : net_addr_str(&m->client, ip));
 }
 
@@ -36,7 +36,7 @@ qlog_expired(uint64_t msgid, const struct recipient *r, int64_t age)
 	char id[MSGID_STRLEN], rcpt[SHOWN], span[32];
 
 	log_info("%s expired rcpt=<%s> age=%s attempts=%u", msgid_str(msgid, id),
-	    text_escape(rcpt, sizeof(rcpt), slice_str(r->address)),
+	    text_escape_word(rcpt, sizeof(rcpt), slice_str(r->address)),
 	    duration_str((uint64_t)age, span), r->attempts);
 }
 
@@ -46,8 +46,8 @@ qlog_postponed(uint64_t msgid, const struct recipient *r, const char *dest, uint
 	char id[MSGID_STRLEN], rcpt[SHOWN], to[SHOWN], span[32];
 
 	log_debug("%s postponed rcpt=<%s> destination=%s wait=%s", msgid_str(msgid, id),
-	    text_escape(rcpt, sizeof(rcpt), slice_str(r->address)),
-	    text_escape(to, sizeof(to), slice_str(dest)), duration_str(wait_s, span));
+	    text_escape_word(rcpt, sizeof(rcpt), slice_str(r->address)),
+	    text_escape_word(to, sizeof(to), slice_str(dest)), duration_str(wait_s, span));
 }
 
 void
@@ -57,7 +57,7 @@ qlog_notice(uint64_t msgid, uint64_t notice, enum notice_kind kind, const char *
 	char id[MSGID_STRLEN], nid[MSGID_STRLEN], shown[SHOWN];
 
 	log_info("%s notice id=%s kind=%s to=<%s> nrcpt=%u", msgid_str(msgid, id),
-	    msgid_str(notice, nid), names[kind], text_escape(shown, sizeof(shown), slice_str(to)), nrcpt);
+	    msgid_str(notice, nid), names[kind], text_escape_word(shown, sizeof(shown), slice_str(to)), nrcpt);
 }
 
 void

@@ -44,7 +44,7 @@ conn_log_reject(const struct conn *c, struct slice reply)
 	    net_addr_str(&s->client, ip), s->name[0] != '\0' ? s->name : "unknown",
 	    (unsigned long long)s->id, s->helo,
 	    s->txn != NULL ? " from=<" : "",
-	    s->txn != NULL ? text_escape(from, sizeof(from), slice_str(s->txn->sender)) : "",
+	    s->txn != NULL ? text_escape_word(from, sizeof(from), slice_str(s->txn->sender)) : "",
 	    s->txn != NULL ? ">" : "", s->verb, text_escape(args, sizeof(args), s->args),
 	    text_escape(text, sizeof(text), reply));
 }

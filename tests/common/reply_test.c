@@ -138,6 +138,8 @@ test_escape(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		assert_string_equal(text_escape(dst, cases[i].size, slice_str(cases[i].in)), cases[i].out);
 	assert_string_equal(text_escape(dst, sizeof(dst), slice_make("a\0b", 3)), "a\\x00b");
+	assert_string_equal(text_escape_word(dst, sizeof(dst), SLICE_LIT("\"a> rcpt=<b\"@c")),
+	    "\\\"a\\x3e\\x20rcpt=\\x3cb\\\"@c");
 	dst[0] = '!';
 	text_escape(dst, 0, SLICE_LIT("x"));
 	assert_int_equal(dst[0], '!');

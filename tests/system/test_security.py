@@ -1,4 +1,7 @@
-"""R2, F18, T8: a daemon that was taken over.  Its channel ends, with a line; what it spoke to lives; and
+"""What a stranger, and a daemon that was taken over, must not be able to do.
+
+T1, A5, A6: relaying, and words of strangers in replies, headers and the log.
+R2, F18, T8: a daemon that was taken over.  Its channel ends, with a line; what it spoke to lives; and
 the one that spoke wrongly to queue is replaced.  The stand-in is hostile.py."""
 import re
 import shutil
@@ -87,3 +90,56 @@ def test_who_hears_wrong_words_lives(with_hostile, room, act):
     time.sleep(3)
     assert server.text().count("new channel to") - before <= 4 * 4
     assert server.pid_of("postern-smtpd") == smtpd
+
+
+RELAYS = [
+    "victim@elsewhere.example", "@local.example:victim@elsewhere.example", "victim%elsewhere.example@local.example",
+    "elsewhere.example!victim@local.example", '"victim@elsewhere.example"@local.example',
+    '"victim%elsewhere.example"@local.example', '"elsewhere.example!victim"@local.example', "victim@elsewhere.example.",
+    "victim@ELSEWHERE.EXAMPLE", "victim@[192.0.2.1]", "victim@[IPv6:2001:db8::1]", "victim@[IPv6:::ffff:192.0.2.1]",
+    "victim@local.example.elsewhere.example", "victim@sub.local.example", "alice@local.example@elsewhere.example",
+    "alice%elsewhere.example@[127.0.0.1]", '"alice@elsewhere.example"@[127.0.0.1]', "alice@local.example,victim@elsewhere.example",
+    "alice@local.example>,<victim@elsewhere.example", "victim", "", "victim@", "@elsewhere.example", "alice@local.example\tx",
+    "alice\x00@local.example", "\xe4lice@local.example", "alice@local\x00.example", "alice@local.example\x00.elsewhere.example",
+]
+
+
+def test_no_form_of_address_relays(postern, folder):
+    "A domain that takes all names is the worst case: the local part must not be read as a route."
+    for recipients in ('{ "alice" }', '"*"'):
+        server = postern(default_domain=False, conf=(
+            "relay-from = {}\nsmtpd { errors-max = 1000 }\n"
+            f'domain "local.example" {{ deliver = "maildir:{folder}/mail/%d/%u"\n  recipients = {recipients} }}\n'))
+        with lib.Raw(server.port) as c:
+            assert c.say("EHLO x.example").startswith("250")
+            assert c.say("MAIL FROM:<a@x.example>").startswith("250")
+            for address in RELAYS:
+                assert c.say(f"RCPT TO:<{address}>")[0] == "5", (recipients, address)
+                assert c.say("NOOP").startswith("250"), address
+            assert c.say("DATA").startswith("503")
+
+
+def test_words_of_strangers_stay_in_their_place(postern):
+    "One line a fact in the log; HELO, sender and recipient add no field and no clause to the header."
+    server = postern()
+    sender = '"x> status=delivered rcpt=<root"@evil.example'
+    with lib.Raw(server.port) as c:
+        for bad in ("EHLO a\x0bb", "EHLO a (b", "EHLO [1.2.3.4]x", "EHLO a\tX-Evil: 1", "HELO a b", "EHLO " + "a." * 200 + "example"):
+            assert c.say(bad)[0] == "5", bad
+        assert c.say("EHLO client.example").startswith("250")
+        assert c.say(f"MAIL FROM:<{sender}>").startswith("250")
+        assert c.say('RCPT TO:<"nobody\\" x=y"@local.example>').startswith("550")
+        assert c.say("RCPT TO:<alice@local.example>").startswith("250")
+        assert c.say("DATA").startswith("354")
+        c.send(b"Subject: s\r\n\r\ntext\r\n.\r\n")
+        assert c.reply().startswith("250")
+    server.wait_empty()
+    new = list((server.mail / "local.example/alice/new").iterdir())
+    assert len(new) == 1
+    head = new[0].read_bytes().split(b"\n\n", 1)[0]
+    fields = [x.split(b":")[0] for x in head.replace(b"\n\t", b" ").split(b"\n")]
+    assert sorted(fields) == [b"Delivered-To", b"Received", b"Return-Path", b"Subject"], fields
+    accepted = [x for x in server.text().splitlines() if " accepted from=" in x]
+    assert len(accepted) == 1
+    assert re.search(r"from=<[^<> ]*> size=\d+ nrcpt=1 client=127\.0\.0\.1$", accepted[0]), accepted
+    assert not re.search(r" status=delivered rcpt=<root", server.text())
