@@ -182,7 +182,7 @@ msg_state_name(unsigned state)
 {
 	static const char *const names[MSG_STATES] = {
 		[MSG_ACTIVE] = "active", [MSG_QUEUED] = "queued", [MSG_DEFERRED] = "deferred",
-		[MSG_HELD] = "held", [MSG_DELETED] = "deleted",
+		[MSG_HELD] = "held", [MSG_DELETED] = "deleted", [MSG_DAMAGED] = "damaged",
 	};
 
 	return (NAME_OF(names, state));

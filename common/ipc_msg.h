@@ -292,7 +292,7 @@ enum rcpt_state {
 	RCPT_STATES
 };
 const char	*rcpt_state_name(unsigned);
-enum msg_state { MSG_ACTIVE, MSG_QUEUED, MSG_DEFERRED, MSG_HELD, MSG_DELETED, MSG_STATES };	/* for lists */
+enum msg_state { MSG_ACTIVE, MSG_QUEUED, MSG_DEFERRED, MSG_HELD, MSG_DELETED, MSG_DAMAGED, MSG_STATES };	/* for lists */
 const char	*msg_state_name(unsigned);
 struct ipc_ctl_message {
 	uint64_t	msgid;

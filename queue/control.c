@@ -182,6 +182,11 @@ start_one(struct client *c)
 	int err;
 
 	err = store_get_message(q->store, c->req.msgid, &m);
+	if (err == E_CORRUPT && (c->req.verb == CTL_SHOW || c->req.verb == CTL_WHY || c->req.verb == CTL_DELETE)) {
+		memset(&m, 0, sizeof(m));	/* it can be seen, and ended */
+		m.flags = MSGF_DAMAGED;
+		err = E_OK;
+	}
 	m.msgid = c->req.msgid;
 	if (err == E_NOTFOUND) {	/* perhaps in the trash */
 		if (store_list(q->store, c->req.msgid - 1, 1, &m, 1, &n) == E_OK && n == 1 &&
@@ -205,7 +210,7 @@ start_one(struct client *c)
 	}
 	view_message(q, &m, c->trash, "", &v);
 	if (view_send_message(c, &m, &v) == E_OK && view_send_recipients(c, &m, "") == E_OK)
-		(void)view_send_story(c, &m, c->req.verb == CTL_WHY);
+		(void)view_send_story(c, &m, &v, c->req.verb == CTL_WHY);
 	c->count = 1;
 	end(c, CTL_OK, "");
 }
@@ -305,7 +310,7 @@ walk_domain(struct client *c)
 			continue;
 		c->count++;
 		if (view_send_message(c, &m, &v) == E_OK && view_send_recipients(c, &m, c->req.text) == E_OK)
-			(void)view_send_story(c, &m, 1);
+			(void)view_send_story(c, &m, &v, 1);
 	}
 	if (n == CTL_SLICE)
 		return (1);
@@ -336,6 +341,8 @@ look_at(struct client *c, const struct message *m)
 static void
 change_message(struct client *c, const struct message *m)
 {
+	if ((m->flags & MSGF_DAMAGED) && c->req.verb != CTL_DELETE)
+		return;			/* there is nothing to try or to keep */
 	switch (c->req.verb) {
 	case CTL_HOLD:
 		if ((m->flags & MSGF_HELD) == 0) {
@@ -351,7 +358,10 @@ change_message(struct client *c, const struct message *m)
 		break;
 	case CTL_DELETE:
 		qlog_operator(m->msgid, "deleted", c->uid);
-		add_change(c, m->msgid, CH_TRASH, 0);
+		if (m->flags & MSGF_DAMAGED)	/* no mail can be made of it */
+			submit_simple(c, STORE_TRASH, m->msgid, NULL, 0);
+		else
+			add_change(c, m->msgid, CH_TRASH, 0);
 		break;
 	case CTL_UNDO:
 		qlog_operator(m->msgid, "undeleted", c->uid);

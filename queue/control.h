@@ -30,6 +30,7 @@ struct client {
 struct view {
 	enum msg_state	 state;
 	int64_t		 next;		/* due timeline; 0: none */
+	uint32_t	 damaged;	/* recipients that cannot be read */
 	int		 match;		/* the request's text names its sender or a recipient */
 };
 
@@ -37,7 +38,7 @@ void	view_message(struct queue *, const struct message *, int trash, const char 
 int	view_send_message(struct client *, const struct message *, const struct view *);
 int	view_send_recipients(struct client *, const struct message *, const char *text);
 /* The last dialogue and, if why, what each recipient waits for. */
-int	view_send_story(struct client *, const struct message *, int why);
+int	view_send_story(struct client *, const struct message *, const struct view *, int why);
 int	view_send_destination(struct client *, const char *domain);
 int	view_send_figures(struct client *);
 

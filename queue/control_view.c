@@ -22,6 +22,7 @@ struct learn {
 	const char		*text;
 	struct view		*v;
 	int			 deferred;
+	uint32_t		 seen;
 };
 
 static int
@@ -39,6 +40,7 @@ learn_recipient(void *arg, const struct recipient *r)
 {
 	struct learn *l = arg;
 
+	l->seen++;
 	if (l->text[0] != '\0' && names(l->text, r->address))
 		l->v->match = 1;
 	if (rcpt_is_over(r))
@@ -61,10 +63,13 @@ view_message(struct queue *q, const struct message *m, int trash, const char *te
 	v->next = 0;
 	v->match = text[0] == '\0' || names(text, m->sender);
 	(void)store_each_recipient(q->store, m->msgid, learn_recipient, &l);
+	v->damaged = l.seen < m->nrcpt ? m->nrcpt - l.seen : 0;
 	if (trash)
 		v->state = MSG_DELETED;
 	else if (v->state == MSG_ACTIVE)
 		;
+	else if ((m->flags & MSGF_DAMAGED) || (v->damaged != 0 && v->next == 0))
+		v->state = MSG_DAMAGED;		/* nothing of it can be tried */
 	else if (m->flags & MSGF_HELD)
 		v->state = MSG_HELD;
 	else if (l.deferred)
@@ -84,7 +89,7 @@ view_send_message(struct client *c, const struct message *m, const struct view *
 	row.nrcpt = m->nrcpt;
 	row.ndone = m->ndone;
 	row.next = v->next > clock_due(&q->clock) ? clock_show(&q->clock, v->next) : 0;
-	row.expires = mail_expires(q, m);
+	row.expires = m->flags & MSGF_DAMAGED ? 0 : mail_expires(q, m);
 	row.client = m->client;
 	memcpy(row.helo, m->helo, sizeof(row.helo));
 	memcpy(row.sender, m->sender, sizeof(row.sender));
@@ -219,7 +224,7 @@ send_text(struct client *c, struct slice s)
 }
 
 int
-view_send_story(struct client *c, const struct message *m, int why)
+view_send_story(struct client *c, const struct message *m, const struct view *v, int why)
 {
 	char dialogue[DIALOGUE_MAX + 1], date[DATE_STRLEN];
 	struct telling t = { .c = c, .m = m };
@@ -229,7 +234,12 @@ view_send_story(struct client *c, const struct message *m, int why)
 
 	buf_init(&b, STORY_MAX);
 	t.b = &b;
-	if (why) {
+	if (m->flags & MSGF_DAMAGED)
+		buf_adds(&b, "its record is damaged and set aside: it can only be deleted, for good\n");
+	else if (v->damaged != 0)
+		buf_addf(&b, "%u of its recipients' records are damaged and set aside: only what else there is "
+		    "will be delivered\n", v->damaged);
+	if (why && (m->flags & MSGF_DAMAGED) == 0) {
 		if (m->flags & MSGF_NOTICE)
 			buf_adds(&b, "this message is a notice of ours\n");
 		if (m->flags & MSGF_DELAY_SENT)

@@ -23,6 +23,7 @@ enum {					/* message.flags */
 	MSGF_DELAY_SENT = 8,		/* the sender was told of the delay */
 	MSGF_DONE = 16,			/* every outcome is recorded (S3): only removal is left */
 	MSGF_ESMTP = 32,
+	MSGF_DAMAGED = 64,		/* never stored: the record cannot be read, only msgid is known */
 };
 
 struct message {

@@ -43,7 +43,7 @@ enum store_op_kind {
 	STORE_DROP,		/* forget a message that was streaming in: mark and chunks */
 	STORE_OUTCOME,		/* new values of some recipients, and of the message record (flags, ndone); when the record says MSGF_DONE, removal of all of it */
 	STORE_MESSAGE,		/* new value of the message record alone (hold, release, delay notice) */
-	STORE_TRASH,		/* the operator deletes: out of the indexes, kept for undo for a day */
+	STORE_TRASH,		/* the operator deletes: out of the indexes, kept for undo for a day; a message whose record is damaged goes for good */
 	STORE_UNDO,		/* back from the trash; its recipients are due now */
 	STORE_META,		/* a named number (paused, ...) */
 };
@@ -126,7 +126,8 @@ int	store_due(struct store *, const struct store_due *after, struct store_due *o
 /* Recipients of one domain, after (msgid, index); at most max. */
 int	store_domain(struct store *, const char *domain, const struct store_due *after,
 	    struct store_due *out, size_t max, size_t *n);
-/* Messages after msgid in ascending order; in the trash if trash; at most max. */
+/* Messages after msgid in ascending order; in the trash if trash; at most max.  A damaged record is one
+ * with MSGF_DAMAGED and nothing but its msgid. */
 int	store_list(struct store *, uint64_t after, int trash, struct message *out, size_t max, size_t *n);
 /* The last SMTP dialogue of a message, printable text, at most DIALOGUE_MAX. */
 int	store_get_dialogue(struct store *, uint64_t msgid, char *dst, size_t size, size_t *len);

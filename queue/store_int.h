@@ -164,6 +164,8 @@ int	 wt_get(struct store *, enum table, const struct key *, MDB_val *);
 int	 wt_first(struct store *, enum table, const struct key *from, MDB_val *k, MDB_val *v);
 int	 wt_put(struct store *, enum table, const struct key *, const void *, size_t);
 int	 wt_append(struct store *, enum table, const struct key *, const void *, size_t);	/* likely the last key */
+int	 wt_next(struct store *, enum table, MDB_val *k, MDB_val *v);
+int	 wt_del_here(struct store *, enum table);
 int	 wt_del(struct store *, enum table, const struct key *);	/* E_OK too where there is none */
 int	 wt_meta_get(struct store *, const char *name, uint64_t *);
 int	 wt_meta_put(struct store *, const char *name, uint64_t);
@@ -175,6 +177,7 @@ int	 txn_apply(struct store *, struct store_op *);	/* and its `also' */
 
 /* ---- removal (store_remove.c) ---- */
 int	 remove_some(struct store *, uint64_t msgid, unsigned *budget, int *finished);
+int	 remove_damaged(struct store *, uint64_t msgid);	/* a message whose record cannot be read, for good */
 int	 remove_mark(struct store *, uint64_t msgid);
 int	 remove_slice(struct store *, unsigned budget);
 int	 remove_trash(struct store *);

@@ -3,7 +3,7 @@
  * the call returns: a reader that stays would keep every page freed since from being used again.
  *
  * Every record is checked as if a stranger had written it (R17).  A damaged one is reported once and left where
- * it is; E_CORRUPT to who asked for it, passed over in lists.
+ * it is; E_CORRUPT to who asked for it, marked in lists.
  */
 #include <string.h>
 
@@ -326,10 +326,13 @@ store_list(struct store *s, uint64_t after, int trash, struct message *out, size
 				value.n -= TRASH_HEAD;
 			}
 		}
-		if (message_unpack(&out[*n], value) == E_OK)
-			++*n;
-		else
+		if (message_unpack(&out[*n], value) != E_OK) {
 			report(s, "message", out[*n].msgid, 0);
+			memset(&out[*n], 0, sizeof(out[*n]));
+			out[*n].msgid = be64(k.mv_data);
+			out[*n].flags = MSGF_DAMAGED;
+		}
+		++*n;
 	}
 	mdb_cursor_close(c);
 	return (read_end(s, rc == MDB_NOTFOUND ? E_OK : store_err_mdb(rc)));

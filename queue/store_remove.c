@@ -48,15 +48,44 @@ remove_some(struct store *s, uint64_t msgid, unsigned *budget, int *finished)
 		}
 		if (rc != E_OK)
 			return (rc);
-		s->w.touched = 1;
-		s->w.freed++;
-		if ((rc = mdb_cursor_del(s->w.cur[T_BODY], 0)) != MDB_SUCCESS) {
-			s->w.hurt = 1;
-			return (store_err_mdb(rc));
-		}
+		if ((rc = wt_del_here(s, T_BODY)) != E_OK)
+			return (rc);
 		--*budget;
 	}
 	return (E_OK);
+}
+
+/*
+ * Entries of an index that name a message, found by a walk: what the recipient's record would say cannot be read.
+ * Keys end in msgid and index.
+ */
+static int
+remove_from_index(struct store *s, enum table t, uint64_t msgid)
+{
+	struct key from = { .n = 1, .p = { 0 } };
+	MDB_val k, v;
+	int rc;
+
+	for (rc = wt_first(s, t, &from, &k, &v); rc == E_OK; rc = wt_next(s, t, &k, &v)) {
+		if (k.mv_size < 12 || be64((const uint8_t *)k.mv_data + k.mv_size - 12) != msgid)
+			continue;
+		if ((rc = wt_del_here(s, t)) != E_OK)
+			return (rc);
+	}
+	return (rc == E_NOTFOUND ? E_OK : rc);
+}
+
+int
+remove_damaged(struct store *s, uint64_t msgid)
+{
+	struct key k;
+	int rc;
+
+	key_msgid(&k, msgid);
+	if ((rc = remove_from_index(s, T_DUE, msgid)) != E_OK ||
+	    (rc = remove_from_index(s, T_DOMAIN, msgid)) != E_OK || (rc = wt_del(s, T_MESSAGE, &k)) != E_OK)
+		return (rc);
+	return (remove_mark(s, msgid));
 }
 
 int

@@ -308,7 +308,10 @@ op_trash(struct store *s, struct store_op *op)
 	int rc;
 
 	m = &s->w.msg;
-	if ((rc = get_message(s, op->msgid, m)) != E_OK)
+	rc = get_message(s, op->msgid, m);
+	if (rc == E_CORRUPT)
+		return (remove_damaged(s, op->msgid));
+	if (rc != E_OK)
 		return (rc);
 	for (i = 0; i < m->nrcpt; i++) {
 		rc = get_recipient(s, op->msgid, i, &s->w.rcpt);

@@ -96,6 +96,22 @@ wt_first(struct store *s, enum table t, const struct key *from, MDB_val *k, MDB_
 	return (wt_err(s, mdb_cursor_get(c, k, v, MDB_SET_RANGE)));
 }
 
+/* The entry behind; after wt_del_here() the one that took its place. */
+int
+wt_next(struct store *s, enum table t, MDB_val *k, MDB_val *v)
+{
+	return (wt_err(s, mdb_cursor_get(s->w.cur[t], k, v, MDB_NEXT)));
+}
+
+/* The entry that was found last. */
+int
+wt_del_here(struct store *s, enum table t)
+{
+	s->w.touched = 1;
+	s->w.freed++;
+	return (wt_err(s, mdb_cursor_del(s->w.cur[t], 0)));
+}
+
 static int
 put(struct store *s, enum table t, const struct key *key, const void *p, size_t n, unsigned flags)
 {
@@ -140,9 +156,7 @@ wt_del(struct store *s, enum table t, const struct key *key)
 		return (E_OK);
 	if (rc != E_OK)
 		return (rc);
-	s->w.touched = 1;
-	s->w.freed++;
-	return (wt_err(s, mdb_cursor_del(s->w.cur[t], 0)));
+	return (wt_del_here(s, t));
 }
 
 static int

@@ -55,7 +55,7 @@ class Disk:
 
 class Switch:
     "The page that fault.c reads, and the command prefix that preloads it in a mount namespace."
-    EIO, NOSYNC, CLOCK, FAILED = range(4)
+    EIO, NOSYNC, CLOCK, FAILED, NOMEM, NOMEM_FAILED = range(6)
 
     def __init__(self, folder):
         etc = folder / "etc"
@@ -67,7 +67,7 @@ class Switch:
         sh("cc", "-O2", "-shared", "-fPIC", f'-DSWITCH_PATH="{path}"', "-o", library, TOP / "tests/fault/fault.c", "-ldl")
         (etc / "ld.so.preload").write_text(f"{library}\n")
         self.map = mmap.mmap(os.open(path, os.O_RDWR), 4096)
-        self.words = (ctypes.c_int64 * 4).from_buffer(self.map)
+        self.words = (ctypes.c_int64 * 6).from_buffer(self.map)
         self.wrap = ["unshare", "-m", "sh", "-c", f'mount -t overlay overlay -o lowerdir={etc}:/etc /etc && exec "$@"', "sh"]
 
     def __setitem__(self, word, value):

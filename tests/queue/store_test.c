@@ -636,8 +636,11 @@ damaged_records(void **state)
 	assert_int_equal(store_each_recipient(k->s, id[1], kit_count_fn, &count), E_OK);
 	assert_int_equal(count, 1);
 	assert_int_equal(store_list(k->s, 0, 0, list, 4, &n), E_OK);
-	assert_int_equal(n, 2);
-	assert_int_equal(list[0].msgid, id[1]);
+	assert_int_equal(n, 3);
+	assert_int_equal(list[0].msgid, id[0]);
+	assert_int_equal(list[0].flags, MSGF_DAMAGED);
+	assert_int_equal(list[1].msgid, id[1]);
+	assert_int_equal(list[1].flags & MSGF_DAMAGED, 0);
 	/* The rest goes on, and a damaged recipient can be given a new value. */
 	assert_int_equal(kit_check_body(k->s, id[2], 2 * BODY_CHUNK), E_OK);
 	kit_message(&m, id[1], 2, 2 * BODY_CHUNK);
@@ -645,7 +648,17 @@ damaged_records(void **state)
 	r.state = RCPT_DEFERRED;
 	outcome(k, id[1], &m, &r, 1, "", E_OK);
 	assert_int_equal(store_get_recipient(k->s, id[1], 1, &r), E_OK);
-	assert_int_equal(kit_simple(k, STORE_TRASH, id[0]), E_CORRUPT);
+	/* A damaged message can be ended: nothing of it stays, not even in the indexes, and the others do. */
+	assert_int_equal(kit_simple(k, STORE_TRASH, id[0]), E_OK);
+	assert_int_equal(store_list(k->s, 0, 1, list, 4, &n), E_OK);
+	assert_int_equal(n, 0);
+	kit_close(k);
+	assert_int_equal(kit_entries(k, "message"), 2);
+	assert_int_equal(kit_entries(k, "recipient"), 4);
+	assert_int_equal(kit_entries(k, "body"), 4);
+	assert_int_equal(kit_entries(k, "domain"), 4);
+	assert_int_equal(kit_entries(k, "due"), 4);
+	assert_int_equal(kit_entries(k, "mark"), 0);
 }
 
 static void
