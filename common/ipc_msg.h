@@ -251,9 +251,16 @@ const char	*stage_name(unsigned);		/* "connect" */
 const char	*outcome_name(unsigned);	/* "delivered", "tempfail", "permfail", "unsure" */
 const char	*dns_status_name(unsigned);
 
+enum reached {			/* what a job says about its destination */
+	REACHED_NOT,		/* no host of it would talk with us */
+	REACHED,		/* its concurrency may grow */
+	REACHED_FULL,		/* it took the job, but refused one connection more: shrink */
+	REACHED_UNKNOWN,	/* nothing: the reason was ours (memory, descriptors, an end of this daemon) */
+	REACHED_KINDS
+};
 struct ipc_job_done {
 	uint64_t	job, msgid;
-	uint8_t		reached;		/* the destination was reached: its concurrency may grow; else shrink */
+	uint8_t		reached;		/* enum reached */
 	uint64_t	provider;		/* hash of the best-preference MX host set, 0 if unknown (design.md 5) */
 	struct slice	dialogue;		/* at most DIALOGUE_MAX printable octets, lines ended by LF; "" on plain success */
 };

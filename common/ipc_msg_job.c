@@ -159,7 +159,7 @@ ipc_unpack_job_done(struct rd *r, struct ipc_job_done *m)
 {
 	m->job = ipc_rd_id(r);
 	m->msgid = ipc_rd_id(r);
-	m->reached = rd_u8max(r, 1);
+	m->reached = rd_u8max(r, REACHED_KINDS - 1);
 	m->provider = rd_u64(r);
 	m->dialogue = ipc_rd_lines(r, DIALOGUE_MAX);
 	return (rd_end(r));

@@ -74,6 +74,7 @@
 #define DNS_ABANDONED_MS	60000	/* a question nobody waits for any more is given up after this */
 
 /* Queue. */
+#define JOBS_HELD_MAX		4096	/* jobs with one deliver process that are not acknowledged yet; deliver itself takes twice that */
 #define SCHED_WINDOW		10000	/* recipients in memory because they are due or being delivered */
 #define SCHED_DEST_SHARE	1250	/* of them for one destination */
 #define SCHED_DESTS_MAX		20000	/* destinations remembered */

@@ -274,7 +274,7 @@ conn_act(struct conn *c)
 		}
 		if (j != NULL) {
 			j->conn = NULL;
-			j->reached = 1;
+			j->reached = j->yielded ? REACHED_FULL : REACHED;
 			j->provider = c->provider;
 			remote_job_over(j);
 		}

@@ -38,6 +38,8 @@ on_tick(uv_timer_t *t)
 	uint64_t now = deliver_now(d);
 
 	d->role->tick(d, now);
+	if (d->owing)
+		queue_resume(d);
 	if (d->stopping && (may_leave(d) || now >= d->stop_ms)) {
 		if (d->njobs != 0)
 			log_warn("stopped with %zu deliveries under way", d->njobs);
@@ -45,7 +47,7 @@ on_tick(uv_timer_t *t)
 		room_leave(&d->room);
 		return;
 	}
-	if (!d->stopping && !d->role->busy(d)) {
+	if (!d->stopping && !d->owing && !d->role->busy(d)) {
 		uv_timer_stop(t);
 		d->ticking = 0;
 	}

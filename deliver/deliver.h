@@ -50,6 +50,8 @@ struct deliver {
 	struct room	 room;
 	const struct role_ops *role;
 	struct ipc	*queue, *resolver;	/* NULL while there is none */
+	uint8_t		 owing;		/* queue's channel could not take something: again when it has drained */
+	uint8_t		 sync_owed;	/* JOB_SYNC has not been said on this channel */
 
 	struct job	*bucket[JOB_BUCKETS];
 	struct job_list	 jobs;		/* all, oldest first */
@@ -94,6 +96,8 @@ void	deliver_tick_on(struct deliver *);	/* something waits from now on */
 /* queue.c */
 void	queue_channel(struct deliver *, const struct ipc_channel *, int fd);
 void	queue_report(struct job *);		/* JOB_RESULTs and JOB_DONE, now or when the channel lets us */
+void	queue_owe(struct deliver *);		/* something could not be said */
+void	queue_resume(struct deliver *);		/* say what is owed, as far as the channel takes it */
 
 /* resolve.c.  The callback may come before resolve_ask() returns.  a borrows. */
 typedef void (*resolve_fn)(void *arg, size_t n, const struct ipc_dns_answer *a);

@@ -6,6 +6,8 @@
 #ifndef DELIVER_DELIVER_LIMITS_H
 #define DELIVER_DELIVER_LIMITS_H
 
+#include "common/limits.h"
+
 #define TICK_MS			100	/* how often deadlines are looked at */
 #define DIAL_DELAY_MS		250	/* RFC 8305 5: connection attempt delay */
 #define DIALS_MAX		4	/* attempts at once for one job */
@@ -16,7 +18,7 @@
 #define HOSTS_TTL_MAX_MS	300000	/* ... and at most */
 #define CONN_AGE_MAX_MS		300000	/* an older connection takes no further message */
 #define CLOSING_MAX		200	/* connections that wait for the answer to QUIT */
-#define JOBS_MAX		8192	/* jobs held, acknowledged or not */
+#define JOBS_MAX		(2 * JOBS_HELD_MAX)	/* jobs held, acknowledged or not */
 #define JOB_MEMORY		(128u << 10)	/* recipients and results of one job */
 #define COMMANDS_MAX		(64u << 10)	/* a group of MAIL, 100 RCPT, DATA at their longest */
 #define READ_MAX		16384	/* octets of replies read at once */

@@ -192,9 +192,25 @@ job_rewind(struct job *j)
 }
 
 void
-job_written(struct job *j, size_t n)
+job_grant(struct job *j)
 {
 	struct ipc_job_credit m;
+
+	if (j->owed < CREDIT_STEP || j->granted >= j->body_len || j->d->queue == NULL)
+		return;
+	m.job = j->id;
+	m.octets = j->owed;
+	if (ipc_send(j->d->queue, JOB_CREDIT, job_credit, &m) != E_OK) {
+		queue_owe(j->d);
+		return;
+	}
+	j->granted += j->owed;
+	j->owed = 0;
+}
+
+void
+job_written(struct job *j, size_t n)
+{
 	struct body_part *p;
 
 	j->body_done += n;
@@ -208,14 +224,7 @@ job_written(struct job *j, size_t n)
 		j->released = 1;
 	}
 	j->owed += (uint32_t)n;
-	if (j->owed < CREDIT_STEP || j->granted >= j->body_len || j->d->queue == NULL)
-		return;
-	m.job = j->id;
-	m.octets = j->owed;
-	if (ipc_send(j->d->queue, JOB_CREDIT, job_credit, &m) != E_OK)
-		return;
-	j->granted += j->owed;
-	j->owed = 0;
+	job_grant(j);
 }
 
 /* ---- outcomes ---- */

@@ -78,8 +78,10 @@ struct job {
 	int		 released;	/* its first part is gone: no other host can have it */
 
 	struct dialogue	 dialogue;
-	uint8_t		 reached;
+	uint8_t		 reached;	/* enum reached */
 	uint64_t	 provider;
+	uint32_t	 said;		/* results on this channel */
+	int		 announced;	/* queue knows of it on this channel */
 	int		 sent;		/* the report is on the channel */
 
 	/* remote.c */
@@ -109,6 +111,8 @@ void	job_free(struct job *);
 
 /* Back to the body's first octet for another host; 0 if that is gone. */
 int	job_rewind(struct job *);
+/* Grant what is owed, if it is worth a frame. */
+void	job_grant(struct job *);
 /* n octets of the body were written: let go of them and grant credit, if the body is long. */
 void	job_written(struct job *, size_t n);
 int	job_body_is_whole(const struct job *);

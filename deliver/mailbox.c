@@ -162,7 +162,6 @@ mailbox_worked(uv_work_t *req, int status)
 			if (!w->file[i].skip)
 				job_result(j, &w->file[i].result, "maildir");
 		}
-		j->reached = 1;
 		mailbox_over(j);
 	} else {
 		if (!j->aborted)
@@ -182,6 +181,7 @@ mailbox_refuse(struct job *j, enum stage stage, struct enhanced e, const char *t
 	struct client_result r = {
 	    .outcome = e.cls == 5 ? OUT_PERMFAIL : OUT_TEMPFAIL, .stage = stage, .enhanced = e};
 
+	j->reached = REACHED_UNKNOWN;
 	snprintf(r.text, sizeof(r.text), "%s", text);
 	job_result_rest(j, &r, "maildir");
 	mailbox_over(j);
@@ -236,6 +236,8 @@ mailbox_begin(struct job *j)
 	j->state = JOB_WAIT;
 	for (uint32_t i = 0; i < j->nrcpt; i++)
 		mailbox_place(j, i);
+	/* Addresses that name no mailbox say nothing of the others at this destination. */
+	j->reached = REACHED;
 	if (j->nopen == 0)
 		mailbox_over(j);
 	else

@@ -28,7 +28,8 @@ send_results(struct ipc *ch, struct job *j)
 	struct ipc_job_result m;
 	int err;
 
-	for (uint32_t i = 0; i < j->nrcpt; i++) {
+	/* A result is said once on a channel: queue takes a second word for a broken peer. */
+	for (uint32_t i = j->said; i < j->nrcpt; i++) {
 		const struct job_out *o = &j->out[i];
 
 		m.job = j->id;
@@ -46,6 +47,7 @@ send_results(struct ipc *ch, struct job *j)
 			m.text[0] = '\0';
 		if ((err = ipc_send(ch, JOB_RESULT, job_result, &m)) != E_OK)
 			return (err);
+		j->said = i + 1;
 	}
 	return (E_OK);
 }
@@ -67,7 +69,6 @@ send_done(struct ipc *ch, struct job *j)
 	return (ipc_send(ch, JOB_DONE, job_done, &m));
 }
 
-/* Repeating a result is harmless: queue takes what belongs to a job that it still waits for. */
 void
 queue_report(struct job *j)
 {
@@ -76,27 +77,74 @@ queue_report(struct job *j)
 
 	if (ch == NULL || j->sent)
 		return;
-	if ((err = send_results(ch, j)) == E_OK && (err = send_done(ch, j)) == E_OK)
+	if ((err = send_results(ch, j)) == E_OK && (err = send_done(ch, j)) == E_OK) {
 		j->sent = 1;
-	else if (err != E_LIMIT && err != E_CLOSED)
+		return;
+	}
+	if (err != E_LIMIT && err != E_CLOSED)
 		log_warn("report to queue: %s", err_name(err));
+	queue_owe(j->d);
 }
 
-static void
-report_waiting(struct deliver *d)
+void
+queue_owe(struct deliver *d)
 {
+	d->owing = 1;
+	deliver_tick_on(d);
+}
+
+static int
+say_running(struct ipc *ch, struct job *j)
+{
+	struct ipc_job_running m;
+	int err;
+
+	m.job = j->id;
+	m.msgid = j->msgid;
+	m.nrcpt = (uint16_t)j->nrcpt;
+	memcpy(m.index, j->index, j->nrcpt * sizeof(m.index[0]));
+	if ((err = ipc_send(ch, JOB_RUNNING, job_running, &m)) == E_OK)
+		j->announced = 1;
+	return (err);
+}
+
+/*
+ * All that is at work here and all reports come before JOB_SYNC, however often the channel has to
+ * drain for that: what queue does not know of by then it would hand out a second time.
+ */
+void
+queue_resume(struct deliver *d)
+{
+	struct ipc_empty none = { 0 };
+	struct ipc *ch = d->queue;
 	struct job *j;
 
+	d->owing = 0;
+	if (ch == NULL)
+		return;
 	TAILQ_FOREACH(j, &d->jobs, all) {
 		if (j->state == JOB_OVER)
 			queue_report(j);
+		else if (d->sync_owed && !j->announced && !j->aborted) {
+			if (say_running(ch, j) != E_OK)
+				queue_owe(d);
+		} else
+			job_grant(j);
+		if (d->owing)
+			return;
 	}
+	if (!d->sync_owed)
+		return;
+	if (ipc_send(ch, JOB_SYNC, empty, &none) == E_OK)
+		d->sync_owed = 0;
+	else
+		queue_owe(d);
 }
 
 static void
 on_drained(struct ipc *ch)
 {
-	report_waiting(ch->arg);
+	queue_resume(ch->arg);
 }
 
 /* ---- the channel ---- */
@@ -107,28 +155,9 @@ free_channel(struct ipc *ch)
 	free(ch);
 }
 
-static void
-send_running(struct deliver *d, struct ipc *ch)
-{
-	struct ipc_job_running m;
-	struct job *j;
-
-	TAILQ_FOREACH(j, &d->jobs, all) {
-		if (j->state == JOB_OVER || j->aborted)
-			continue;
-		m.job = j->id;
-		m.msgid = j->msgid;
-		m.nrcpt = (uint16_t)j->nrcpt;
-		memcpy(m.index, j->index, j->nrcpt * sizeof(m.index[0]));
-		if (ipc_send(ch, JOB_RUNNING, job_running, &m) != E_OK)
-			return;
-	}
-}
-
 void
 queue_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 {
-	struct ipc_empty none = { 0 };
 	struct ipc *ch;
 	struct job *j;
 
@@ -140,12 +169,12 @@ queue_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 		log_fatal("cannot watch the channel to queue");
 	ch->instance = c->instance;
 	d->queue = ch;
-	send_running(d, ch);
-	TAILQ_FOREACH(j, &d->jobs, all)
-		j->sent = 0;
-	report_waiting(d);
-	if (ipc_send(ch, JOB_SYNC, empty, &none) != E_OK)
-		log_warn("cannot tell queue what is at work here");
+	TAILQ_FOREACH(j, &d->jobs, all) {
+		j->said = 0;
+		j->sent = j->announced = 0;
+	}
+	d->sync_owed = 1;
+	queue_resume(d);
 }
 
 static void
@@ -204,6 +233,7 @@ stopping_result(struct job *j)
 	    .retry_hint = RETRY_AT_ONCE,
 	    .text = "this server is stopping"};
 
+	j->reached = REACHED_UNKNOWN;
 	job_result_rest(j, &r, "");
 	job_over(j);
 }

@@ -68,6 +68,8 @@ remote_refuse(struct job *j, enum stage stage, struct enhanced e, const char *te
 {
 	struct client_result r = { .outcome = OUT_TEMPFAIL, .stage = stage, .enhanced = e };
 
+	if (stage == STAGE_ROUTE)	/* nothing of theirs was asked */
+		j->reached = REACHED_UNKNOWN;
 	snprintf(r.text, sizeof(r.text), "%s", text);
 	remote_give_up(j, &r, "");
 }
@@ -292,7 +294,7 @@ remote_conn_failed(struct conn *c, struct job *j, const struct client_result *fa
 	if (c->provider != 0)
 		j->provider = c->provider;
 	if (j->nopen == 0) {
-		j->reached = 1;
+		j->reached = j->yielded ? REACHED_FULL : REACHED;
 		remote_job_over(j);
 		return;
 	}
@@ -378,6 +380,17 @@ remote_place_free(struct deliver *d)
 /* ---- time ---- */
 
 static void
+remote_out_of_time(struct job *j)
+{
+	enum stage stage = j->state == JOB_ROUTE ? STAGE_DNS : STAGE_CONNECT;
+	struct enhanced late = { 4, 4, 7 };
+
+	if (j->state == JOB_WAIT)	/* for others' connections to end: it says nothing bad of the host */
+		j->reached = j->yielded ? REACHED_FULL : REACHED_UNKNOWN;
+	remote_refuse(j, stage, late, "ran out of time for this attempt");
+}
+
+static void
 remote_tick_job(struct job *j, uint64_t now_ms)
 {
 	if (!j->expired &&
@@ -386,8 +399,7 @@ remote_tick_job(struct job *j, uint64_t now_ms)
 		if (j->conn != NULL)
 			conn_expire(j->conn);
 		else
-			remote_refuse(j, j->state == JOB_ROUTE ? STAGE_DNS : STAGE_CONNECT,
-			    (struct enhanced){ 4, 4, 7 }, "ran out of time for this attempt");
+			remote_out_of_time(j);
 		return;
 	}
 	if (j->state == JOB_DIAL && j->ndial > 0 && now_ms >= j->next_dial_ms)

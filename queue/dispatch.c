@@ -16,6 +16,7 @@
 /* A peer that is this far behind in reading gets no further job, so what jobs in hand may send still fits. */
 #define PEER_BACKLOG_MAX	(IPC_QUEUE_MAX / 4)
 
+static int	peer_takes(const struct deliver_peer *);
 static unsigned	kinds_now(const struct queue *);
 static struct deliver_peer *peer_for(struct queue *, int local);
 static void	run_job(struct queue *, struct sched_job *);
@@ -69,6 +70,13 @@ dispatch_run(struct queue *q)
 	q->dispatching = 0;
 }
 
+static int
+peer_takes(const struct deliver_peer *p)
+{
+	return (p->synced && !p->ipc.over && ipc_backlog(&p->ipc) < PEER_BACKLOG_MAX &&
+	    p->held < JOBS_HELD_MAX);
+}
+
 static unsigned
 kinds_now(const struct queue *q)
 {
@@ -76,7 +84,7 @@ kinds_now(const struct queue *q)
 	unsigned kinds = 0;
 
 	DL_FOREACH(q->delivers, p)
-		if (p->synced && !p->ipc.over && ipc_backlog(&p->ipc) < PEER_BACKLOG_MAX)
+		if (peer_takes(p))
 			kinds |= p->role == ROLE_MAILBOX ? SCHED_LOCAL : SCHED_REMOTE;
 	return (kinds);
 }
@@ -87,8 +95,8 @@ peer_for(struct queue *q, int local)
 	struct deliver_peer *p, *best = NULL;
 
 	DL_FOREACH(q->delivers, p)
-		if (p->synced && !p->ipc.over && (p->role == ROLE_MAILBOX) == (local != 0) &&
-		    ipc_backlog(&p->ipc) < PEER_BACKLOG_MAX && (best == NULL || p->njobs < best->njobs))
+		if (peer_takes(p) && (p->role == ROLE_MAILBOX) == (local != 0) &&
+		    (best == NULL || p->njobs < best->njobs))
 			best = p;
 	return (best);
 }
@@ -295,6 +303,7 @@ body_failed(struct queue *q, struct job *job, int err)
 
 	qlog_damaged(job->msgid, "body", err);
 	(void)ipc_send(&job->peer->ipc, JOB_CANCEL, job_id, &id);
+	job->peer->held--;		/* deliver forgets it */
 	if (err == E_CORRUPT && (ch = change_new(q, CH_HOLD, 0)) != NULL)
 		mail_change(q, m, ch);	/* set aside until the operator has looked */
 	job_close(q, job, OUT_TEMPFAIL, "the stored message could not be read", 0, NULL);

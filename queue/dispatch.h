@@ -14,6 +14,7 @@ struct deliver_peer {
 	uint8_t		 synced;
 	uint8_t		 early;		/* its channel came before GO */
 	uint32_t	 njobs;
+	uint32_t	 held;		/* jobs that it keeps, not acknowledged yet */
 	struct deliver_peer *prev, *next;
 };
 

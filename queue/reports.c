@@ -22,6 +22,7 @@ static int	on_running(struct deliver_peer *, struct rd *);
 static int	on_sync(struct deliver_peer *, struct rd *);
 static int	replayed_rcpt(struct job *, uint32_t);
 static int	add_result(struct queue *, struct job *, const struct ipc_job_result *);
+static void	send_ack(struct deliver_peer *, uint64_t);
 
 static const struct ipc_ops peer_ops = {
 	.message = dispatch_deliver_message,
@@ -100,6 +101,7 @@ job_new(struct queue *q, struct deliver_peer *p, uint64_t id, uint64_t msgid, ui
 	job->results_tail = &job->results;
 	HASH_ADD(hh, q->jobs, id, sizeof(job->id), job);
 	p->njobs++;
+	p->held++;
 	return (job);
 }
 
@@ -206,7 +208,7 @@ on_done(struct deliver_peer *p, struct rd *r)
 	if (ipc_unpack_job_done(r, &m) != E_OK)
 		return (E_PROTO);
 	if ((job = job_find(q, m.job)) == NULL) {
-		queue_ack(q, p->serial, m.job);
+		send_ack(p, m.job);
 		return (E_OK);
 	}
 	if (job->peer != p || job->msgid != m.msgid)
@@ -219,7 +221,7 @@ on_done(struct deliver_peer *p, struct rd *r)
 	dest = job->dest;
 	job->dest = NULL;
 	if (dest != NULL)
-		sched_job_done(q->sched, dest, m.reached, m.provider, why, uv_now(&q->room.loop));
+		sched_job_done(q->sched, dest, (enum reached)m.reached, m.provider, why, uv_now(&q->room.loop));
 	job_close(q, job, OUT_TEMPFAIL, "deliver reported no outcome", 1, dialogue);
 	dispatch_run(q);
 	feed_more(q);
@@ -364,15 +366,27 @@ dispatch_deliver_closed(struct ipc *ipc, int err)
 	dispatch_run(q);
 }
 
+static void
+send_ack(struct deliver_peer *p, uint64_t job)
+{
+	struct ipc_job_id m = { .job = job };
+
+	(void)ipc_send(&p->ipc, JOB_ACK, job_id, &m);
+}
+
 void
 queue_ack(struct queue *q, uint64_t serial, uint64_t job)
 {
-	struct ipc_job_id m = { .job = job };
 	struct deliver_peer *p;
 
-	DL_FOREACH(q->delivers, p)
-		if (p->serial == serial) {
-			(void)ipc_send(&p->ipc, JOB_ACK, job_id, &m);
-			return;
+	DL_FOREACH(q->delivers, p) {
+		if (p->serial != serial)
+			continue;
+		send_ack(p, job);
+		if (p->held-- == JOBS_HELD_MAX) {	/* it takes jobs again */
+			sched_wake(q->sched);
+			queue_work(q);
 		}
+		return;
+	}
 }

@@ -142,7 +142,12 @@ sched_next(struct sched *s, uint64_t now_ms, unsigned kinds, struct sched_job *j
 {
 	struct sched_dest *d;
 
-	while ((d = s->ring) != NULL) {
+	for (;;) {
+		/* Those that found every connection in use, one for each that is free. */
+		if (s->ring == NULL && s->crowd != NULL && s->active < s->conf.connections)
+			sched_place(s, s->crowd, PLACE_RING);
+		if ((d = s->ring) == NULL)
+			break;
 		if (d->ready == 0) {
 			sched_place(s, d, PLACE_NONE);
 			continue;
@@ -162,7 +167,7 @@ sched_next(struct sched *s, uint64_t now_ms, unsigned kinds, struct sched_job *j
 		}
 		if (!d->local && s->active >= s->conf.connections) {
 			/* All connections are in use.  Local deliveries need none; they may stand behind. */
-			sched_place(s, d, PLACE_PARKED);
+			sched_place(s, d, PLACE_CROWD);
 			continue;
 		}
 		job->kind = SCHED_RUN;

@@ -7,8 +7,8 @@
  * destinations are served in turn, so that a blast never delays a password reset.
  *
  * The limit of connections belongs to the provider, the set of MX hosts: a hundred domains at one host
- * are one budget.  It grows by one a round of successes and is halved by an
- * unreachable host.  A destination that stays unreachable is backed off: its items come out of
+ * are one budget.  It grows by one a round of successes and is halved, once a round, by
+ * an unreachable host or one that refuses one connection more.  A destination that stays unreachable is backed off: its items come out of
  * sched_next() as SCHED_POSTPONE, so they leave memory and cost the living nothing.
  *
  * Units: now_ms is a monotonic clock in milliseconds.  Returned pointers to destinations live while they
@@ -88,7 +88,7 @@ int		 sched_next(struct sched *, uint64_t now_ms, unsigned kinds, struct sched_j
 /* Something that was missing (a deliver process, a configuration) is there again. */
 void		 sched_wake(struct sched *);
 /* A job handed out by SCHED_RUN has ended.  provider: 0 if unknown.  The destination may be freed. */
-void		 sched_job_done(struct sched *, struct sched_dest *, int reached, uint64_t provider,
+void		 sched_job_done(struct sched *, struct sched_dest *, enum reached, uint64_t provider,
 		    const char *why, uint64_t now_ms);
 /* It ended without a word about the destination (its deliver died, it was cancelled). */
 void		 sched_job_lost(struct sched *, struct sched_dest *);

@@ -9,6 +9,7 @@
 
 static void	provider_set(struct sched *, struct sched_dest *, uint64_t);
 static void	provider_serve(struct sched *, struct sched_provider *);
+static void	provider_cut(struct sched_provider *);
 static struct sched_provider *provider_new(const struct sched *, int);
 static void	job_end(struct sched *, struct sched_dest *);
 static void	backoff(struct sched *, struct sched_dest *, uint64_t);
@@ -138,6 +139,9 @@ sched_place(struct sched *s, struct sched_dest *d, enum sched_place place)
 	case PLACE_PARKED:
 		DL_DELETE(s->parked, d);
 		break;
+	case PLACE_CROWD:
+		DL_DELETE(s->crowd, d);
+		break;
 	default:
 		break;
 	}
@@ -150,6 +154,9 @@ sched_place(struct sched *s, struct sched_dest *d, enum sched_place place)
 		break;
 	case PLACE_PARKED:
 		DL_APPEND(s->parked, d);
+		break;
+	case PLACE_CROWD:
+		DL_APPEND(s->crowd, d);
 		break;
 	default:
 		break;
@@ -182,23 +189,30 @@ sched_job_adopt(struct sched *s, struct sched_dest *d)
 }
 
 void
-sched_job_done(struct sched *s, struct sched_dest *d, int reached, uint64_t provider,
+sched_job_done(struct sched *s, struct sched_dest *d, enum reached reached, uint64_t provider,
     const char *why, uint64_t now_ms)
 {
 	struct sched_provider *p;
 	uint32_t most = s->conf.concurrency * SCHED_UNIT;
 
+	if (reached == REACHED_UNKNOWN) {
+		job_end(s, d);
+		return;
+	}
 	if (provider != 0 && provider != d->prov->id)
 		provider_set(s, d, provider);
 	p = d->prov;
-	if (reached) {
+	if (reached != REACHED_NOT) {
 		d->failures = 0;
 		d->in_a_row = 0;
 		d->backoff_s = 0;
 		d->backoff_until = 0;
 		free(d->why);
 		d->why = NULL;
-		p->window += p->slow_start ? SCHED_UNIT : SCHED_UNIT * SCHED_UNIT / p->window + 1;
+		if (reached == REACHED_FULL)
+			provider_cut(p);
+		else if (p->round == 0 || p->slow_start)
+			p->window += p->slow_start ? SCHED_UNIT : SCHED_UNIT * SCHED_UNIT / p->window + 1;
 		if (p->window > most)
 			p->window = most;
 	} else {
@@ -207,12 +221,8 @@ sched_job_done(struct sched *s, struct sched_dest *d, int reached, uint64_t prov
 		d->failures++;
 		d->in_a_row++;
 		/* A failure that says nothing of the hosts, such as DNS, is not their provider's. */
-		if (provider == p->id) {
-			p->slow_start = 0;
-			p->window /= 2;
-			if (p->window < SCHED_UNIT)
-				p->window = SCHED_UNIT;
-		}
+		if (provider == p->id)
+			provider_cut(p);
 		if (d->failures >= SCHED_DEAD_AFTER && d->backoff_until <= now_ms)
 			backoff(s, d, now_ms);
 	}
@@ -300,35 +310,48 @@ backoff(struct sched *s, struct sched_dest *d, uint64_t now_ms)
 static void
 job_end(struct sched *s, struct sched_dest *d)
 {
-	struct sched_dest *w;
-
 	d->active--;
 	d->prov->active--;
-	if (d->local) {
+	if (d->prov->round != 0)
+		d->prov->round--;
+	if (d->local)
 		s->active_local--;
-	} else {
+	else
 		s->active--;
-		/* One connection is free: one of those that waited for any may have it. */
-		DL_FOREACH(s->parked, w)
-			if (!w->local) {
-				sched_place(s, w, PLACE_RING);
-				break;
-			}
-	}
 	provider_serve(s, d->prov);
 	if (d->ready != 0 && d->place == PLACE_NONE)
 		sched_place(s, d, PLACE_RING);
+}
+
+/*
+ * Half as many connections from now on.  The jobs under way began under the old number: what they
+ * say until they have ended is about that, so they cut no further (one cut a round).
+ */
+static void
+provider_cut(struct sched_provider *p)
+{
+	if (p->round != 0)
+		return;
+	p->slow_start = 0;
+	p->window /= 2;
+	if (p->window < SCHED_UNIT)
+		p->window = SCHED_UNIT;
+	p->round = p->active;		/* with the one that ends now */
 }
 
 /* As many as there are free slots may come back to the ring. */
 static void
 provider_serve(struct sched *s, struct sched_provider *p)
 {
+	struct sched_dest *d;
 	uint32_t slots, used;
 
 	slots = p->window / SCHED_UNIT;
-	for (used = p->active; used < slots && p->waiting != NULL; used++)
-		sched_place(s, p->waiting, PLACE_RING);
+	for (used = p->active; used < slots && (d = p->waiting) != NULL; ) {
+		/* One whose items have left meanwhile must not take the place of the next. */
+		used += d->ready != 0;
+		sched_place(s, d, d->ready != 0 ? PLACE_RING : PLACE_NONE);
+	}
 }
 
 static struct sched_provider *

@@ -28,12 +28,13 @@ struct sched_provider {
 	uint32_t		 active;	/* jobs */
 	uint32_t		 window;	/* connections allowed, in 1/SCHED_UNIT */
 	uint8_t			 slow_start;	/* nothing failed yet: grow by one a success */
+	uint32_t		 round;		/* jobs that began before the last cut: they say nothing new */
 	uint32_t		 refs;		/* destinations */
 	struct sched_dest	*waiting;	/* they want a slot */
 	UT_hash_handle		 hh;
 };
 
-enum sched_place { PLACE_NONE, PLACE_RING, PLACE_WAITING, PLACE_PARKED };
+enum sched_place { PLACE_NONE, PLACE_RING, PLACE_WAITING, PLACE_PARKED, PLACE_CROWD };
 
 struct sched_dest {
 	struct sched_provider	*prov;
@@ -63,6 +64,7 @@ struct sched {
 	struct sched_provider	*providers;
 	struct sched_dest	*ring;		/* may have something to do */
 	struct sched_dest	*parked;	/* their kind of delivery is missing */
+	struct sched_dest	*crowd;		/* all connections are in use */
 	struct sched_dest	*marked;
 	size_t			 nitem;
 	uint32_t		 active;	/* remote jobs */

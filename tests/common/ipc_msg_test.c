@@ -382,7 +382,7 @@ static const struct {
 	{ "job_result", 24, 1000 & 0xff, "subject 1000" },
 	{ "job_result", 26, 1000 & 0xff, "detail 1000" },
 	{ "job_result", 36, STAGES, "stage" },
-	{ "job_done", 16, 2, "reached" },
+	{ "job_done", 16, REACHED_KINDS, "reached" },
 	{ "job_done", 29, 0x1b, "escape in a dialogue" },
 	{ "job_running", 16, 0, "no recipients" },
 	{ "job_running", 16, JOB_RCPT_MAX + 1, "recipients, limit + 1" },

@@ -160,11 +160,112 @@ test_concurrency(void **state)
 	sched_dest_view(d, 0, &v);
 	assert_int_equal(v.limit, conf.concurrency / 2);
 	assert_string_equal(v.why, "no route");
-	/* Then it grows by about one a round. */
+	/* The others of that round are no further news; after them it grows by about one a round. */
 	for (i = 1; i < n; i++)
-		sched_job_done(s, d, 1, 77, NULL, 0);
+		sched_job_done(s, d, i % 2 ? REACHED : REACHED_FULL, 77, NULL, 0);
 	sched_dest_view(d, 0, &v);
-	assert_in_range(v.limit, conf.concurrency / 2 + 1, conf.concurrency / 2 + 2);
+	assert_int_equal(v.limit, conf.concurrency / 2);
+	for (i = 0; i < 2; i++) {
+		n = fill(s, d, &msgid, 0);
+		assert_int_equal(n, conf.concurrency / 2);
+		while (n-- > 0)
+			sched_job_done(s, d, REACHED, 77, NULL, 0);
+	}
+	sched_dest_view(d, 0, &v);
+	assert_int_equal(v.limit, conf.concurrency / 2 + 1);
+	/* A host that refuses one connection more beside those it has: fewer, but it is not dead. */
+	for (i = 0; i < 10; i++) {
+		n = fill(s, d, &msgid, 0);
+		while (n-- > 0)
+			sched_job_done(s, d, REACHED_FULL, 77, NULL, 0);
+	}
+	sched_dest_view(d, 0, &v);
+	assert_int_equal(v.limit, 1);
+	assert_int_equal(v.failures, 0);
+	assert_int_equal(v.backoff_ms, 0);
+	/* What says nothing of the host changes nothing. */
+	n = fill(s, d, &msgid, 0);
+	assert_int_equal(n, 1);
+	sched_job_done(s, d, REACHED_UNKNOWN, 0, "this server is stopping", 0);
+	sched_dest_view(d, 0, &v);
+	assert_int_equal(v.limit, 1);
+	assert_int_equal(v.failures, 0);
+	sched_free(s);
+}
+
+/* Who found all connections in use is served when one is free, even if the one before cannot use it. */
+static void
+test_crowd(void **state)
+{
+	struct sched_conf one = conf;
+	struct sched_dest *busy, *dead, *next;
+	struct sched_job j;
+	struct sched *s;
+	uint32_t i;
+
+	one.connections = 1;
+	assert_non_null(s = sched_new(&one));
+	dead = sched_dest_get(s, "dead.test", 0, 0);
+	for (i = 0; i < SCHED_DEAD_AFTER; i++) {	/* it is backed off from now on */
+		assert_int_equal(sched_add(s, 10 + i, 0, dead, 1), E_OK);
+		assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+		if (i + 1 == SCHED_DEAD_AFTER)
+			break;
+		sched_job_done(s, dead, REACHED_NOT, 0, "no route", 0);
+		forget_job(s, &j);
+	}
+	next = sched_dest_get(s, "next.test", 0, 0);
+	busy = sched_dest_get(s, "busy.test", 0, 0);
+	assert_int_equal(sched_add(s, 20, 0, dead, 1), E_OK);
+	assert_int_equal(sched_add(s, 21, 0, next, 1), E_OK);
+	assert_int_equal(sched_add(s, 22, 0, busy, 1), E_OK);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
+	sched_job_done(s, dead, REACHED_NOT, 0, "no route", 0);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+	assert_int_equal(j.kind, SCHED_POSTPONE);
+	forget_job(s, &j);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+	assert_ptr_equal(j.dest, next);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
+	sched_forget(s, 22, 0);				/* held by the operator meanwhile */
+	assert_int_equal(sched_add(s, 23, 0, next, 1), E_OK);
+	sched_job_done(s, next, REACHED, 0, NULL, 0);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+	assert_ptr_equal(j.dest, next);
+	sched_free(s);
+}
+
+/* A destination that waited for its provider and has nothing left does not keep the next from the slot. */
+static void
+test_provider_slot(void **state)
+{
+	struct sched_conf one = conf;
+	struct sched_dest *a, *b, *c;
+	struct sched_job j;
+	struct sched *s;
+	uint64_t i;
+
+	one.concurrency = 1;
+	assert_non_null(s = sched_new(&one));
+	a = sched_dest_get(s, "a.test", 0, 0);
+	b = sched_dest_get(s, "b.test", 0, 0);
+	c = sched_dest_get(s, "c.test", 0, 0);
+	for (i = 0; i < 3; i++) {			/* all three are one provider's */
+		assert_int_equal(sched_add(s, i + 1, 0, i == 0 ? a : i == 1 ? b : c, 1), E_OK);
+		assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+		sched_job_done(s, j.dest, REACHED, 5, NULL, 0);
+		forget_job(s, &j);
+	}
+	assert_int_equal(sched_add(s, 10, 0, a, 1), E_OK);
+	assert_int_equal(sched_add(s, 11, 0, b, 1), E_OK);
+	assert_int_equal(sched_add(s, 12, 0, c, 1), E_OK);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+	assert_ptr_equal(j.dest, a);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
+	sched_forget(s, 11, 0);
+	sched_job_done(s, a, REACHED, 5, NULL, 0);
+	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
+	assert_ptr_equal(j.dest, c);
 	sched_free(s);
 }
 
@@ -420,6 +521,8 @@ main(void)
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_fair),
 		cmocka_unit_test(test_concurrency),
+		cmocka_unit_test(test_crowd),
+		cmocka_unit_test(test_provider_slot),
 		cmocka_unit_test(test_provider),
 		cmocka_unit_test(test_connections),
 		cmocka_unit_test(test_dead_domain),
