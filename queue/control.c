@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -376,6 +377,7 @@ change_message(struct client *c, const struct message *m)
 struct retrying {
 	struct queue	*q;
 	uint64_t	 msgid;
+	const char	*only;		/* FLUSH: recipients of this domain; else NULL */
 	struct change	*list, **tail;
 };
 
@@ -383,15 +385,18 @@ static int
 retry_recipient(void *arg, const struct recipient *r)
 {
 	struct retrying *t = arg;
+	enum sched_state state;
 	struct sched_dest *d;
 	struct change *ch;
+	const char *at = strrchr(r->address, '@');
 
-	/* What is in memory is being tried, or is about to be. */
-	if (rcpt_is_over(r))
+	if (rcpt_is_over(r) || (t->only != NULL && (at == NULL || strcasecmp(at + 1, t->only) != 0)))
 		return (0);
 	if ((d = route_dest(t->q, r->address)) != NULL)
 		sched_dest_reset(t->q->sched, d);
-	if (sched_state(t->q->sched, t->msgid, r->index) != SCHED_ABSENT ||
+	/* What is ready or active is being tried, or is about to be. */
+	state = sched_state(t->q->sched, t->msgid, r->index);
+	if (state == SCHED_READY || state == SCHED_ACTIVE ||
 	    (ch = change_new(t->q, CH_RETRY, r->index)) == NULL)
 		return (0);
 	*t->tail = ch;
@@ -407,6 +412,7 @@ retry_message(struct client *c, const struct message *m)
 	struct change *ch;
 
 	t.tail = &t.list;
+	t.only = c->req.verb == CTL_FLUSH ? c->req.text : NULL;
 	if (store_each_recipient(c->q->store, m->msgid, retry_recipient, &t) != E_OK && t.list == NULL)
 		return;
 	qlog_operator(m->msgid, "retried", c->uid);

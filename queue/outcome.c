@@ -37,6 +37,7 @@ static int	op_of_recipients(struct mail_op *);
 static int	apply_change(struct mail_op *, struct change *, struct recipient *);
 static void	apply_result(struct mail_op *, const struct change *, struct recipient *);
 static int	add_notices(struct mail_op *);
+static void	keep_for_notice(struct mail_op *);
 static void	on_stored(struct store_op *, int);
 static void	op_finish(struct mail_op *, int);
 static void	op_free(struct mail_op *);
@@ -120,7 +121,7 @@ outcome_again(struct queue *q)
 		o->next = NULL;
 		if (o->op.done != NULL) {
 			store_submit(q->store, &o->op);
-		} else {		/* it waited for memory or for the rate of notices */
+		} else {		/* it waited for memory */
 			struct mail *m = o->mail;
 
 			*m->pend_tail = NULL;
@@ -244,13 +245,18 @@ apply_change(struct mail_op *o, struct change *ch, struct recipient *r)
 {
 	struct queue *q = o->q;
 	int64_t now = clock_due(&q->clock);
-	const struct recipient *p;
+	struct recipient *p;
 	int64_t left;
 	int err;
 
-	for (p = o->rcpt; p < r; p++)
-		if (p->index == ch->index)
-			return (E_EXISTS);	/* two words about one recipient: the first stands */
+	for (p = o->rcpt; p < r; p++) {
+		if (p->index != ch->index)
+			continue;
+		/* Two words about one recipient: the first stands, but when it is tried next is the operator's. */
+		if (ch->kind == CH_RETRY && !rcpt_is_over(p))
+			o->soonest = p->next = now;
+		return (E_EXISTS);
+	}
 	if ((err = mail_recipient(q, o->mail, ch->index, r)) != E_OK)
 		return (err);
 	if (rcpt_is_over(r))
@@ -340,14 +346,49 @@ add_notices(struct mail_op *o)
 	uint32_t delay = q->room.conf->queue.delay_notice;
 	int err;
 
-	if (o->failed != 0 || o->expired != 0)
-		return (bounce_make(q, o->mail, NOTICE_FAILURE, o->rcpt, o->n, &o->op.also));
+	if (o->failed != 0 || o->expired != 0) {
+		err = bounce_make(q, o->mail, NOTICE_FAILURE, o->rcpt, o->n, &o->op.also);
+		if (err != E_AGAIN)
+			return (err);
+		keep_for_notice(o);
+		return (E_OK);
+	}
 	if (o->deferred == 0 || delay == 0 || age < delay || (o->m.flags & MSGF_DELAY_SENT) != 0)
 		return (E_OK);
 	err = bounce_make(q, o->mail, NOTICE_DELAY, o->rcpt, o->n, &o->op.also);
-	if (err == E_OK)
+	if (err == E_OK && o->op.also != NULL)
 		o->m.flags |= MSGF_DELAY_SENT;
 	return (E_OK);		/* a delay that cannot be told now is told later */
+}
+
+/*
+ * R16: there may be no notice now.  Nobody's end may be kept back for that in memory, where it would
+ * stand in the way of other mail and of deliver's jobs: the recipients stay in the queue as
+ * deferred, with what was said of them, and have their end with a later attempt (G2).
+ */
+static void
+keep_for_notice(struct mail_op *o)
+{
+	const struct conf *conf = o->q->room.conf;
+	struct recipient *r;
+	uint32_t n = 0;
+
+	for (r = o->rcpt; r < o->rcpt + o->n; r++) {
+		if (r->state != RCPT_FAILED && r->state != RCPT_EXPIRED)
+			continue;
+		r->state = RCPT_DEFERRED;
+		r->noticed = 0;
+		r->next = clock_due(&o->q->clock) +
+		    sched_retry_delay(conf->queue.retry, conf->queue.nretry, r->attempts, 0, o->rnd);
+		if (o->soonest == 0 || r->next < o->soonest)
+			o->soonest = r->next;
+		o->m.ndone--;
+		n++;
+	}
+	o->m.flags &= ~(uint32_t)MSGF_DONE;
+	o->failed = o->expired = 0;
+	o->deferred += n;
+	qlog_notice_waits(o->m.msgid, n);
 }
 
 static void

@@ -69,6 +69,14 @@ qlog_no_notice(uint64_t msgid, const char *why, uint32_t nrcpt)
 }
 
 void
+qlog_notice_waits(uint64_t msgid, uint32_t nrcpt)
+{
+	char id[MSGID_STRLEN];
+
+	log_info("%s notice waits reason=rate nrcpt=%u", msgid_str(msgid, id), nrcpt);
+}
+
+void
 qlog_operator(uint64_t msgid, const char *what, uint32_t uid)
 {
 	char id[MSGID_STRLEN];

@@ -216,6 +216,7 @@ void	qlog_expired(uint64_t msgid, const struct recipient *, int64_t age);
 void	qlog_postponed(uint64_t msgid, const struct recipient *, const char *dest, uint32_t wait_s);
 void	qlog_notice(uint64_t msgid, uint64_t notice, enum notice_kind, const char *to, uint32_t nrcpt);
 void	qlog_no_notice(uint64_t msgid, const char *why, uint32_t nrcpt);
+void	qlog_notice_waits(uint64_t msgid, uint32_t nrcpt);
 void	qlog_operator(uint64_t msgid, const char *what, uint32_t uid);
 void	qlog_damaged(uint64_t msgid, const char *what, int err);
 
