@@ -149,9 +149,21 @@ allow(scmp_filter_ctx ctx, int nr, unsigned n, const struct scmp_arg_cmp *arg)
 		log_fatal("sandbox: seccomp rule for call %d: %s", nr, strerror(-err));
 }
 
+/* libunbound asks by TCP with MSG_FASTOPEN first; to this answer it connects as everybody does. */
+static void
+decline_fastopen(scmp_filter_ctx ctx)
+{
+	struct scmp_arg_cmp	fastopen = MASKED(2, MSG_FASTOPEN, MSG_FASTOPEN);
+	int			err;
+
+	if ((err = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EOPNOTSUPP), SCMP_SYS(sendmsg), 1, &fastopen)) != 0)
+		log_fatal("sandbox: seccomp rule for sendmsg: %s", strerror(-err));
+}
+
 static void
 fill(scmp_filter_ctx ctx, const struct sandbox *sb)
 {
+	const unsigned		name_client = SB_CONNECT | SB_UDP;
 	struct scmp_arg_cmp	self = IS(0, getpid());
 	size_t			i;
 
@@ -163,6 +175,8 @@ fill(scmp_filter_ctx ctx, const struct sandbox *sb)
 		if (arg_calls[i].groups == ALL || (arg_calls[i].groups & sb->groups) != 0)
 			allow(ctx, arg_calls[i].nr, arg_calls[i].n, arg_calls[i].arg);
 	}
+	if ((sb->groups & name_client) == name_client)
+		decline_fastopen(ctx);
 	/* abort() and raise(): to ourselves. */
 	allow(ctx, SCMP_SYS(tgkill), 1, &self);
 	allow(ctx, SCMP_SYS(kill), 1, &self);

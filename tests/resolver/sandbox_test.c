@@ -17,6 +17,8 @@ test_resolver(void **state)
 	const struct verdict may[] = {
 		{ "TCP socket", ALLOWED }, { "TCP socket, IPv6", ALLOWED }, { "UDP socket", ALLOWED },
 		{ "UDP talk", ALLOWED }, { "bind to a source address", ALLOWED }, { "TCP_NODELAY", ALLOWED },
+		/* libunbound tries this first, and connects after this answer. */
+		{ "connect by sendmsg", EOPNOTSUPP },
 		/* Its ports are 53 and those configured: the listener's is none of them. */
 		{ "connect", landlock_abi() >= 4 ? EACCES : ALLOWED },
 		{ "bind to a port", landlock_abi() >= 4 ? EACCES : ALLOWED },
@@ -34,8 +36,12 @@ main(void)
 	};
 	int failed;
 
-	if (SANDBOX_SANITIZER || attempts_begin() != 0)
-		return (SANDBOX_SANITIZER ? 0 : 1);	/* such a build has no filter */
+	if (SANDBOX_SANITIZER) {
+		(void)puts("1..0 # SKIP a sanitizer's build has no filter");
+		return (0);
+	}
+	if (attempts_begin() != 0)
+		return (1);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	attempts_end();
 	return (failed);
