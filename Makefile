@@ -35,7 +35,9 @@ CC  ?= cc
 WARN = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
        -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-unused-parameter $(WERROR)
 HARDEN = -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
-       -D_FORTIFY_SOURCE=2 -ftrivial-auto-var-init=zero
+       -D_FORTIFY_SOURCE=2 $(ZERO_INIT)
+# clang 14 knows this only under a longer name of its own.
+ZERO_INIT := $(shell echo | $(CC) -ftrivial-auto-var-init=zero -x c -c -o /dev/null - 2>/dev/null && echo -ftrivial-auto-var-init=zero)
 HARDEN_LD = -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 ifeq ($(SAN),address)
   OPT = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -56,7 +58,14 @@ BINS = $(foreach r,$(ROOMS),$(B)/bin/$($(r)_BIN))
 .PHONY: all run test check lint bench fuzz fault install uninstall clean compile_commands.json
 all: $(BINS)
 
-$(B)/%.o: %.c
+# Other flags, places or another compiler than last time: everything is made again.
+HOW = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
+.PHONY: always
+$(B)/how: always
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(HOW))' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(HOW))' >$@
+
+$(B)/%.o: %.c $(B)/how
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 

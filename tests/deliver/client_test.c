@@ -146,7 +146,7 @@ struct run {
 	int		 want_body, ready;
 };
 
-static void
+static void __attribute__((format(printf, 2, 3)))
 note(struct run *r, const char *fmt, ...)
 {
 	size_t n = strlen(r->log);
