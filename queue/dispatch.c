@@ -151,7 +151,7 @@ run_job(struct queue *q, struct sched_job *sj)
 	n = collect(q, m, sj, rcpt, &hop, domain);
 	if (n == 0)
 		goto lost;
-	if ((job = job_new(q, peer, ((uint64_t)store_boot(q->store) << 32) | ++q->job_next, m->msgid,
+	if ((job = job_new(q, peer, job_id_new(q, m->msgid), m->msgid,
 	    n)) == NULL) {
 		for (i = 0; i < n; i++)
 			mail_forget_item(q, m, rcpt[i].index);

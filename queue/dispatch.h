@@ -6,6 +6,8 @@
 
 #include "queue/queue.h"
 
+#define PEER_JOBS_MAX	8192	/* jobs of one deliver, those it still had from before among them */
+
 struct deliver_peer {
 	struct ipc	 ipc;		/* first */
 	struct queue	*q;
@@ -47,6 +49,12 @@ void	dispatch_deliver_closed(struct ipc *, int err);
 void	dispatch_deliver_drained(struct ipc *);
 struct job *job_find(struct queue *, uint64_t id);
 struct job *job_new(struct queue *, struct deliver_peer *, uint64_t id, uint64_t msgid, uint16_t room);
+/*
+ * A job's id is a count and a code over it and the message, keyed by a number that only queue knows: what a
+ * deliver says of jobs from before this process can be believed for messages that it was really given.
+ */
+uint64_t	 job_id_new(struct queue *, uint64_t msgid);
+int		 job_id_genuine(const struct queue *, uint64_t id, uint64_t msgid);
 void	job_free(struct queue *, struct job *);
 /* As much of the body as credit and the channel take. */
 void	job_send_body(struct queue *, struct job *);

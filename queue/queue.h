@@ -105,7 +105,8 @@ struct queue {
 	struct deliver_peer *delivers;
 	uint64_t	 serial;		/* of deliver peers */
 	struct job	*jobs;
-	uint64_t	 job_next;
+	uint32_t	 job_next;
+	uint64_t	 job_key[2];		/* of the ids of jobs; kept in the store */
 	uint8_t		 went;			/* GO's peers are all here */
 	uint8_t		 open;			/* ... and have synced: jobs may go out */
 	uint8_t		 paused;		/* the operator's pause, kept in the store */

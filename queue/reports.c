@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/siphash.h"
 
 static int	on_credit(struct deliver_peer *, struct rd *);
 static int	on_result(struct deliver_peer *, struct rd *);
@@ -80,6 +81,33 @@ job_find(struct queue *q, uint64_t id)
 
 	HASH_FIND(hh, q->jobs, &id, sizeof(id), job);
 	return (job);
+}
+
+static uint32_t
+job_code(const struct queue *q, uint32_t count, uint64_t msgid)
+{
+	uint64_t octets[2] = { count, msgid };
+
+	return ((uint32_t)siphash_keyed(q->job_key[0], q->job_key[1], octets, sizeof(octets)));
+}
+
+uint64_t
+job_id_new(struct queue *q, uint64_t msgid)
+{
+	uint64_t id;
+
+	do {
+		if (++q->job_next == 0)
+			q->job_next = 1;
+		id = (uint64_t)q->job_next << 32 | job_code(q, q->job_next, msgid);
+	} while (job_find(q, id) != NULL);
+	return (id);
+}
+
+int
+job_id_genuine(const struct queue *q, uint64_t id, uint64_t msgid)
+{
+	return (job_code(q, (uint32_t)(id >> 32), msgid) == (uint32_t)id);
 }
 
 struct job *
@@ -149,7 +177,8 @@ on_result(struct deliver_peer *p, struct rd *r)
 	if ((job = job_find(p->q, m.job)) == NULL) {
 		if (p->synced)
 			return (E_OK);	/* cancelled meanwhile; JOB_DONE is acknowledged */
-		if ((job = job_new(p->q, p, m.job, m.msgid, JOB_RCPT_MAX)) == NULL)
+		if (p->njobs >= PEER_JOBS_MAX || !job_id_genuine(p->q, m.job, m.msgid) ||
+		    (job = job_new(p->q, p, m.job, m.msgid, JOB_RCPT_MAX)) == NULL)
 			return (E_PROTO);
 		job->replay = 1;
 		if (mail_get(p->q, m.msgid, &job->mail) == E_OK)
@@ -288,7 +317,8 @@ on_running(struct deliver_peer *p, struct rd *r)
 
 	if (ipc_unpack_job_running(r, &m) != E_OK || p->synced || job_find(q, m.job) != NULL)
 		return (E_PROTO);
-	if ((job = job_new(q, p, m.job, m.msgid, m.nrcpt)) == NULL)
+	if (p->njobs >= PEER_JOBS_MAX || !job_id_genuine(q, m.job, m.msgid) ||
+	    (job = job_new(q, p, m.job, m.msgid, m.nrcpt)) == NULL)
 		return (E_PROTO);
 	job->replay = 1;
 	job->whole = 1;

@@ -5,6 +5,7 @@
  * due recipient is one seek.
  */
 #include <stdio.h>
+#include <sys/random.h>
 
 #include "common/err.h"
 #include "common/log.h"
@@ -67,6 +68,23 @@ load_number(struct queue *q, const char *name, unsigned n)
 	return (store_get_meta(q->store, key, &v) == E_OK ? v : 0);
 }
 
+/* The key of the jobs' ids outlives us: a deliver may, with jobs of ours. */
+static void
+job_key(struct queue *q)
+{
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		q->job_key[i] = load_number(q, "job-key", i);
+	q->job_next = (uint32_t)store_boot(q->store) << 20;	/* not the numbers of the last process */
+	if (q->job_key[0] != 0 && q->job_key[1] != 0)
+		return;
+	if (getrandom(q->job_key, sizeof(q->job_key), 0) != sizeof(q->job_key))
+		log_fatal("no random octets");
+	for (i = 0; i < 2; i++)
+		save_number(q, "job-key", i, q->job_key[i] |= 1);
+}
+
 void
 queue_time_open(struct queue *q)
 {
@@ -85,6 +103,7 @@ queue_time_open(struct queue *q)
 	if (c->nstep != was || c->ahead > CLOCK_STEP_S)
 		log_warn("clock: the wall clock moved while no queue ran, or none ran for long; message lives do not count it");
 	save_clock(q, c->nstep != was);
+	job_key(q);
 	q->paused = load_number(q, "paused", 0) != 0;
 	if (queue_is_paused(q))
 		log_info("paused: mail is accepted and not delivered");

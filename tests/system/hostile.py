@@ -13,6 +13,7 @@ import sys
 
 TYPES, REAL, MARK, ROOM, ACT, ONCE = {}, "", "", "", "", True     # SETTINGS
 
+FORGED = {"outcome": 0, "stage": 0}      # OUT_DELIVERED, STAGE_ROUTE
 HEAD = struct.Struct("<HBBII")
 MAGIC = 0x5350
 
@@ -55,6 +56,12 @@ def act(peer):
     elif ACT == "descriptor":
         peer.sock.sendmsg([peer.frame("TXN_ABORT", struct.pack("<I", 1))],
                           [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0]))])
+    elif ACT == "forge":            # "was delivered", of a message it was never given
+        msgid = int(open(MARK + ".msgid").read())
+        text = struct.pack("<H", 0)
+        peer.send(peer.frame("JOB_RESULT", struct.pack("<QQIBHBHHIIB", 5 << 32 | 1, msgid, 0, FORGED["outcome"], 250, 2, 1, 5, 1, 0,
+                                                       FORGED["stage"]) + text + text),
+                  peer.frame("JOB_DONE", struct.pack("<QQBQI", 5 << 32 | 1, msgid, 1, 0, 0)), peer.frame("JOB_SYNC"))
     elif ACT == "flood":            # transactions without end
         peer.sock.setblocking(True)
         try:

@@ -16,6 +16,14 @@ HERE = Path(__file__).parent
 PROGRAMS = ("posternd", "postern-conf", "postern-smtpd", "postern-queue", "postern-deliver", "postern-resolver", "posternctl")
 
 
+def id_number(text):
+    "A queue ID's number."
+    n = 0
+    for c in text:
+        n = n * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(c)
+    return n
+
+
 def types():
     "The numbers of the messages, from the one table."
     text = (lib.TOP / "common/ipc_msg.h").read_text()
@@ -71,6 +79,21 @@ def test_who_speaks_wrongly_to_queue_is_replaced(with_hostile, room, act):
     deliver_one(server)
     assert server.pid_of("postern-queue") == queue
     assert re.search(rf"channel to {room}\[\d+\]: bad frame", server.text())
+
+
+def test_a_deliver_cannot_say_delivered_of_what_it_was_not_given(with_hostile, folder):
+    server = with_hostile("deliver", "forge")           # it says so at master's first ping
+    with server.smtp() as s:
+        s.ehlo()
+        s.mail("a@elsewhere.example")
+        s.rcpt("alice@local.example")
+        code, text = s.data(b"Subject: x\r\n\r\ny\r\n")
+    assert code == 250
+    (folder / "mark.msgid").write_text(str(id_number(text.decode().rsplit(" ", 1)[1])))
+    lib.wait_for("master to replace it", lambda: "broke the message table to queue" in server.text())
+    lib.wait_for("all to run again", server.all_ready)
+    server.wait_empty()
+    assert len(list((server.mail / "local.example/alice/new").iterdir())) == 1
 
 
 @pytest.mark.parametrize("room,act", [("queue", "garbage"), ("queue", "state"), ("resolver", "garbage"), ("resolver", "state")])
