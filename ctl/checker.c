@@ -21,20 +21,24 @@
 #define CHECKER		"postern-conf"
 #define CHECKER_USER	"postern-conf"
 #define READ_STEP	65536u
+#define PROGRAM_PATH_MAX	1024
 #define ERRORS_MAX	(1u << 20)	/* octets of its messages shown */
 
-/* Beside our own program first, for a tree that is not installed; then where it is installed. */
+/* As posternd looks for it: beside our own program, as built; under the same prefix; where it was to be installed. */
 static int
 find_checker(char *dst, size_t size)
 {
-	char	self[SOCKET_PATH_MAX], *slash;
+	static const char *const	places[] = { "/" CHECKER, "/../libexec/postern/" CHECKER };
+	char	self[PROGRAM_PATH_MAX], *slash;
 	ssize_t	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t	i;
 
 	if (n > 0) {
 		self[n] = '\0';
-		if ((slash = strrchr(self, '/')) != NULL) {
+		if ((slash = strrchr(self, '/')) != NULL)
 			*slash = '\0';
-			n = snprintf(dst, size, "%s/" CHECKER, self);
+		for (i = 0; slash != NULL && i < sizeof(places) / sizeof(places[0]); i++) {
+			n = snprintf(dst, size, "%s%s", self, places[i]);
 			if (n > 0 && (size_t)n < size && access(dst, X_OK) == 0)
 				return (E_OK);
 		}
@@ -176,7 +180,7 @@ check_spawn(struct check *c, const char *path, const char *name, int in)
 int
 check_run(struct check *c, const char *file, char *why, size_t size)
 {
-	char	path[SOCKET_PATH_MAX];
+	char	path[PROGRAM_PATH_MAX];
 	int	in, e = E_NOTFOUND;
 
 	memset(c, 0, sizeof(*c));
