@@ -176,6 +176,7 @@ void	feed_passed(struct queue *, struct sched_dest *, int64_t when, uint64_t msg
 
 /* ---- receive.c ---- */
 void	intake_peer(struct queue *, const struct ipc_channel *, int fd);
+void	intake_sweep(struct queue *);			/* the tick: smtpds that do not read are given up */
 void	intake_pressure(struct queue *);
 void	intake_conf(struct queue *);			/* the configuration is new */
 uint64_t intake_open(const struct queue *);		/* transactions whose commit is under way */

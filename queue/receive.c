@@ -45,8 +45,10 @@ due(void *arg)
 static void
 check(struct smtpd_peer *p, int err)
 {
-	if (err != E_OK && err != E_CLOSED)
-		log_warn("smtpd[%u]: channel: %s", p->ipc.instance, err_name(err));
+	if (err == E_OK || err == E_CLOSED || p->closing)
+		return;
+	log_warn("smtpd[%u]: channel: %s", p->ipc.instance, err_name(err));
+	p->closing = 1;			/* not from here: a transaction of it may be in our caller's hands */
 }
 
 static void
@@ -157,6 +159,19 @@ intake_peer(struct queue *q, const struct ipc_channel *c, int fd)
 	p->ipc.instance = c->instance;
 	DL_APPEND(q->smtpds, p);
 	send_pressure(p);
+}
+
+void
+intake_sweep(struct queue *q)
+{
+	struct smtpd_peer *p, *tmp;
+
+	DL_FOREACH_SAFE(q->smtpds, p, tmp)
+		if (p->closing) {
+			if (ipc_on_broken != NULL)
+				ipc_on_broken(&p->ipc);
+			on_closed(&p->ipc, E_LIMIT);
+		}
 }
 
 /* The worst of what the store and memory say; told to all at each change. */

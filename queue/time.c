@@ -122,6 +122,7 @@ on_tick(uv_timer_t *t)
 		save_clock(q, 0);
 	}
 	store_check_space(q->store);
+	intake_sweep(q);
 	intake_pressure(q);
 	outcome_again(q);
 	if (++q->ticks % SWEEP_TICKS == 0)

@@ -165,10 +165,13 @@ cmd_rcpt(struct smtp_session *s)
 	}
 	if (!destination(s, &a, to))
 		return;
-	if (buf_add(&t->rcpts, to, strlen(to) + 1) != E_OK) {
+	n = strlen(to) + 1;
+	if ((s->env->rcpts_max != 0 && n > s->env->rcpts_max - s->env->rcpts) ||
+	    buf_add(&t->rcpts, to, n) != E_OK) {
 		smtp_refuse(s, 452, "4.3.0", "no memory for more recipients");
 		return;
 	}
+	s->env->rcpts += n;
 	t->nrcpt++;
 	s->commands--;			/* a large message is no idle chatter */
 	smtp_set_state(s, ST_RCPT);

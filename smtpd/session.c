@@ -51,6 +51,7 @@ end_txn(struct smtp_session *s)
 		env->ops->txn_abort(s);
 	t->begun = 0;
 	s->txn = NULL;
+	env->rcpts -= t->rcpts.len;
 	buf_drain(&t->rcpts, t->rcpts.len);
 	if (t->rcpts.size > TXN_RCPTS_KEEP)
 		buf_clear(&t->rcpts);

@@ -32,6 +32,7 @@
 #define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
 #define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
+#define RCPTS_TOTAL_MAX		(128u << 20)	/* octets of recipients of all sessions; past it 452 */
 #define TXN_POOL_MAX		64		/* idle transactions kept for the next MAIL */
 #define TXN_RCPTS_KEEP		4096		/* octets of recipients an idle transaction may keep */
 
@@ -99,6 +100,8 @@ struct smtp_env {		/* what all sessions of a process share */
 	uint8_t			 pressure;	/* enum pressure */
 	uint8_t			 throttled;	/* queue's channel is full: no body octets for now */
 	uint8_t			 stopping;	/* no new transactions */
+	size_t			 rcpts;		/* octets of recipients in all open transactions */
+	size_t			 rcpts_max;	/* past it 452; 0: no bound */
 	struct smtp_txn		*pool;
 	unsigned		 npool;
 };

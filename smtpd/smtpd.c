@@ -20,6 +20,7 @@ smtpd_init(struct smtpd *d, struct room *room)
 	d->env.out = &d->out;
 	d->env.ops = &txn_smtp_ops;
 	d->env.conf = room->conf;
+	d->env.rcpts_max = RCPTS_TOTAL_MAX;
 	d->reserve_fd = eventfd(0, EFD_CLOEXEC);
 	uv_update_time(&room->loop);
 	wheel_init(&d->wheel, smtpd_now(d));

@@ -9,7 +9,7 @@
  * 			 "S*9:" as above.
  *   T: 300000		so many milliseconds go by, and the timer looks
  *   Q: word		queue: durable ID, full, busy, io, mismatch, lost, up, pressure WORD,
- * 			credit N, throttle on|off
+ * 			credit N, throttle on|off, rcpts N (octets of all recipients)
  *   N: name		resolver's answer; empty is unknown
  *   A: text		the next call made to queue: "begin FROM TO TO...", "commit NRCPT LEN
  * 			HOPS", "abort"
@@ -339,6 +339,8 @@ queue_line(struct run *r)
 		smtp_queue_lost(&r->s, r->now);
 	} else if (strcmp(word, "up") == 0)
 		r->env.queue_up = 1;
+	else if (strcmp(word, "rcpts") == 0)
+		r->env.rcpts_max = (size_t)strtoul(arg, NULL, 10);
 	else if (strcmp(word, "throttle") == 0) {
 		r->env.throttled = strcmp(arg, "on") == 0;
 		if (!r->env.throttled)

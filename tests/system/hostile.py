@@ -62,6 +62,16 @@ def act(peer):
         peer.send(peer.frame("JOB_RESULT", struct.pack("<QQIBHBHHIIB", 5 << 32 | 1, msgid, 0, FORGED["outcome"], 250, 2, 1, 5, 1, 0,
                                                        FORGED["stage"]) + text + text),
                   peer.frame("JOB_DONE", struct.pack("<QQBQI", 5 << 32 | 1, msgid, 1, 0, 0)), peer.frame("JOB_SYNC"))
+    elif ACT == "deaf":             # asks for answers without end and reads none
+        peer.sock.setblocking(True)
+        fields = b"\0" * 16 + struct.pack("<HBBQ", 1, 1, 0, 0) + struct.pack("<HHHH", 0, 0, 0, 0)
+        try:
+            for first in range(1, 1000000, 400):
+                peer.sock.send(b"".join(
+                    peer.frame("TXN_BEGIN", struct.pack("<IQ", n, n) + fields) +
+                    peer.frame("TXN_COMMIT", struct.pack("<IIQB", n, 1, 0, 0)) for n in range(first, first + 400)))
+        except OSError:
+            pass
     elif ACT == "flood":            # transactions without end
         peer.sock.setblocking(True)
         try:
