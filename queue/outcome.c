@@ -25,6 +25,7 @@ struct mail_op {
 	struct recipient *rcpt;
 	uint32_t	 n;
 	struct change	*changes;
+	int		 patient;	/* only new due times: thousands of them may not delay anybody's 250 */
 	uint32_t	 rnd;		/* one for all, so that recipients which failed together go together again */
 	int64_t		 soonest;	/* of the new due times; 0: none */
 	uint32_t	 delivered, failed, expired, deferred;
@@ -160,6 +161,7 @@ op_start(struct queue *q, struct mail *m)
 	o->m = m->m;
 	o->rnd = queue_random(q);
 	m->op = o;
+	o->patient = 1;
 	tail = &o->changes;
 	do {
 		ch = m->pend_head;
@@ -168,6 +170,7 @@ op_start(struct queue *q, struct mail *m)
 		*tail = ch;
 		tail = &ch->next;
 		o->n++;
+		o->patient &= ch->kind == CH_POSTPONE || ch->kind == CH_RETRY;
 	} while (ch->kind <= CH_RETRY && m->pend_head != NULL && m->pend_head->kind <= CH_RETRY);
 	if (m->pend_head == NULL)
 		m->pend_tail = &m->pend_head;
@@ -185,6 +188,7 @@ op_start(struct queue *q, struct mail *m)
 		return;
 	}
 	o->op.done = on_stored;
+	o->op.background = o->patient;
 	store_submit(q->store, &o->op);
 }
 

@@ -78,18 +78,22 @@ on_async(uv_async_t *h)
 static void
 hand_over(struct store *s)
 {
-	int wake;
+	int i, wake;
 
-	if (s->in_head == NULL)
+	if (s->in[0].head == NULL && s->in[1].head == NULL)
 		return;
 	pthread_mutex_lock(&s->lock);
-	*s->todo_tail = s->in_head;
-	s->todo_tail = s->in_tail;
+	for (i = 0; i < 2; i++) {
+		if (s->in[i].head == NULL)
+			continue;
+		*s->todo[i].tail = s->in[i].head;
+		s->todo[i].tail = s->in[i].tail;
+		s->in[i].head = NULL;
+		s->in[i].tail = &s->in[i].head;
+	}
 	s->msgid_seen = s->msgid_last;
 	wake = s->waiting;
 	pthread_mutex_unlock(&s->lock);
-	s->in_head = NULL;
-	s->in_tail = &s->in_head;
 	if (wake)
 		pthread_cond_signal(&s->wake);
 }
@@ -128,11 +132,14 @@ store_start(struct store *s, uv_loop_t *loop)
 void
 store_submit(struct store *s, struct store_op *op)
 {
+	struct op_list *l;
+
 	op->next = NULL;
 	op->err = E_OK;
 	op->skip = 0;
-	*s->in_tail = op;
-	s->in_tail = &op->next;
+	l = &s->in[op->background != 0];
+	*l->tail = op;
+	l->tail = &op->next;
 }
 
 static void
@@ -159,7 +166,7 @@ store_close(struct store *s)
 			pthread_join(s->thread, NULL);
 			s->running = 0;
 			finish_done(s);
-			if (s->in_head == NULL)
+			if (s->in[0].head == NULL && s->in[1].head == NULL)
 				break;
 			s->stop = 0;
 			if (pthread_create(&s->thread, NULL, store_thread, s) != 0)

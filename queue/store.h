@@ -16,7 +16,7 @@
  * Threads: all functions here are called by the loop thread.  Changes are operations that
  * collect while the store thread flushes the batch before; each operation's done() is called
  * on the loop thread after the flush that made it durable, or after its failure.  Operations of one
- * batch take effect in the order in which they were submitted.  Reads run on the loop thread in
+ * batch take effect in the order in which they were submitted, those in the background last.  Reads run on the loop thread in
  * short read transactions and see what was last committed.
  *
  * Errors: E_FULL (disk, quota, map; deletions and outcomes still go through, from the
@@ -43,7 +43,7 @@ enum store_op_kind {
 	STORE_DROP,		/* forget a message that was streaming in: mark and chunks */
 	STORE_OUTCOME,		/* new values of some recipients, and of the message record (flags, ndone); when the record says MSGF_DONE, removal of all of it */
 	STORE_MESSAGE,		/* new value of the message record alone (hold, release, delay notice) */
-	STORE_TRASH,		/* the operator deletes: out of the indexes, kept for undo for a day; a message whose record is damaged goes for good */
+	STORE_TRASH,		/* the operator deletes: out of the indexes, kept for undo for a day; if damaged, for good */
 	STORE_UNDO,		/* back from the trash; its recipients are due now */
 	STORE_META,		/* a named number (paused, ...) */
 };
@@ -53,6 +53,10 @@ struct store_op {
 	/* Called on the loop thread; the op and what it points to are the caller's again. */
 	void		(*done)(struct store_op *, int err);
 	void		*arg;
+
+	/* May wait behind what is submitted later: a long row of these delays nobody's 250.  Not before an
+	 * earlier operation of the same message is done. */
+	int		 background;
 
 	uint64_t	 msgid;
 	struct message	*message;	/* PUT, OUTCOME, MESSAGE */

@@ -29,6 +29,7 @@
 #define FULL_MARGIN_MAX		(16ull << 20)	/* "nearly full" begins this far before the limit */
 #define BATCH_OPS		1024		/* of one transaction */
 #define BATCH_OCTETS		(8u << 20)
+#define BATCH_BACKGROUND	64		/* of them in the background: a few milliseconds */
 #define RECORD_GUESS		512		/* octets of a small record with its index entries, for sums */
 #define RERUNS_MAX		8		/* of one batch, before all of it fails */
 #define REMOVE_AT_ONCE		128		/* records removed within an operation; more go by slices */
@@ -87,6 +88,10 @@ struct wtxn {
 	uint8_t		 rec[RECORD_MAX + 8];
 };
 
+struct op_list {
+	struct store_op	*head, **tail;
+};
+
 struct store {
 	/* Constant after store_open(). */
 	char		 dir[STORE_DIR_MAX];
@@ -105,7 +110,7 @@ struct store {
 	uv_async_t	 async;
 	uv_prepare_t	 prepare;
 	int		 handles;	/* open libuv handles */
-	struct store_op	*in_head, **in_tail;	/* submitted in this turn */
+	struct op_list	 in[2];		/* submitted in this turn; [1] in the background */
 	uint64_t	 msgid_last;
 	enum store_health health;
 	void		(*on_health)(void *, enum store_health);
@@ -126,7 +131,7 @@ struct store {
 	int		 running;	/* [loop] */
 	pthread_mutex_t	 lock;
 	pthread_cond_t	 wake;
-	struct store_op	*todo_head, **todo_tail;	/* [lock] for the thread */
+	struct op_list	 todo[2];	/* [lock] for the thread; [1] in the background */
 	struct store_op	*done_head, **done_tail;	/* [lock] for the loop */
 	int		 waiting;	/* [lock] the thread waits for work */
 	int		 stop;		/* [lock] */

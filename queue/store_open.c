@@ -355,13 +355,15 @@ int
 store_open(struct store **out, const struct store_options *o)
 {
 	struct store *s;
-	int made, rc;
+	int i, made, rc;
 
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return (E_NOMEM);
 	s->lock_fd = -1;
-	s->in_tail = &s->in_head;
-	s->todo_tail = &s->todo_head;
+	for (i = 0; i < 2; i++) {
+		s->in[i].tail = &s->in[i].head;
+		s->todo[i].tail = &s->todo[i].head;
+	}
 	s->done_tail = &s->done_head;
 	made = 0;
 	set_limits(s, o);

@@ -80,7 +80,7 @@ space_fits(struct store *s, uint64_t need)
 	return (fits);
 }
 
-/* Up to where the file has to reach: behind the last page for the next commits, and so far that the reserve is in it. */
+/* Up to where the file has to reach: behind the last page for the next commits, and over the reserve. */
 static uint64_t
 wanted_size(struct store *s)
 {

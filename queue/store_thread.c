@@ -53,29 +53,48 @@ leave_out(struct store_op *op, int err)
 	op->err = err;
 }
 
-/* Under lock: the next batch off the list. */
 static void
-take_batch(struct store *s, struct batch *b)
+take_ops(struct op_list *l, struct batch *b, uint64_t most, uint64_t *octets)
 {
 	struct store_op *op;
-	uint64_t octets, n;
+	uint64_t n;
 
-	b->head = NULL;
-	b->tail = &b->head;
-	b->nop = 0;
-	for (octets = 0; (op = s->todo_head) != NULL && b->nop < BATCH_OPS; ) {
+	for (; (op = l->head) != NULL && most > 0; most--) {
 		n = op_octets(op);
-		if (b->nop != 0 && octets + n > BATCH_OCTETS)
+		if (b->nop != 0 && *octets + n > BATCH_OCTETS)
 			break;
-		octets += n;
+		*octets += n;
 		b->nop++;
-		s->todo_head = op->next;
+		l->head = op->next;
 		op->next = NULL;
 		*b->tail = op;
 		b->tail = &op->next;
 	}
-	if (s->todo_head == NULL)
-		s->todo_tail = &s->todo_head;
+	if (l->head == NULL)
+		l->tail = &l->head;
+}
+
+/*
+ * Under lock: the next batch off the lists.  What is in the background gets its share of each batch and no
+ * more, also when there is nothing else: who comes next waits for this batch.
+ */
+static void
+take_batch(struct store *s, struct batch *b)
+{
+	uint64_t octets;
+
+	b->head = NULL;
+	b->tail = &b->head;
+	b->nop = 0;
+	octets = 0;
+	take_ops(&s->todo[0], b, BATCH_OPS, &octets);
+	take_ops(&s->todo[1], b, BATCH_BACKGROUND, &octets);
+}
+
+static int
+has_work(const struct store *s)
+{
+	return (s->todo[0].head != NULL || s->todo[1].head != NULL);
 }
 
 /* New mail only while the reserve stays whole. */
@@ -330,12 +349,12 @@ store_thread(void *arg)
 	s = arg;
 	pthread_mutex_lock(&s->lock);
 	for (;;) {
-		while (s->todo_head == NULL && !s->stop && !s->kick && (!s->more_removal || s->failures != 0)) {
+		while (!has_work(s) && !s->stop && !s->kick && (!s->more_removal || s->failures != 0)) {
 			s->waiting = 1;
 			pthread_cond_wait(&s->wake, &s->lock);
 			s->waiting = 0;
 		}
-		if (s->todo_head == NULL && s->stop)
+		if (!has_work(s) && s->stop)
 			break;
 		s->kick = 0;
 		take_batch(s, &b);
