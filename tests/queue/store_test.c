@@ -270,6 +270,41 @@ order_and_batch(void **state)
 	assert_int_equal(store_get_meta(k->s, "nothing", &v), E_NOTFOUND);
 }
 
+/* What is in the background goes behind what came later, and takes several commits so that nobody waits long. */
+static void
+background(void **state)
+{
+	enum { N = 400, LATER = 10 };
+	struct store_figures before, after;
+	struct kit *k = *state;
+	static struct order o[N + LATER];
+	uint64_t v;
+	int i, at = 0;
+
+	memset(o, 0, sizeof(o));
+	store_figures(k->s, &before);
+	for (i = 0; i < N + LATER; i++) {
+		o[i].k = k;
+		o[i].at = &at;
+		o[i].op.background = i < N;
+		o[i].want = i < N ? LATER + i : i - N;
+		o[i].op.kind = STORE_META;
+		o[i].op.name = i < N ? "slow" : "quick";
+		o[i].op.value = (uint64_t)i;
+		o[i].op.arg = &o[i];
+		o[i].op.done = order_done;
+		k->pending++;
+		store_submit(k->s, &o[i].op);
+	}
+	assert_int_equal(kit_wait(k), E_OK);
+	assert_int_equal(at, N + LATER);
+	assert_int_equal(store_get_meta(k->s, "slow", &v), E_OK);
+	assert_int_equal(v, N - 1);
+	store_figures(k->s, &after);
+	assert_true(after.commits - before.commits > 4);
+	assert_int_equal(after.operations - before.operations, N + LATER);
+}
+
 /* A wrong operation in the middle of a batch, even one that has changed something already, harms no other. */
 static void
 one_bad_among_many(void **state)
@@ -681,8 +716,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
-		T(put_and_read), T(outcomes), T(outcome_with_notice), T(order_and_batch), T(one_bad_among_many),
-		T(streaming), T(hold_and_trash), T(ids), T(quota), T(second_open), T(cut_file),
+		T(put_and_read), T(outcomes), T(outcome_with_notice), T(order_and_batch), T(background),
+		T(one_bad_among_many), T(streaming), T(hold_and_trash), T(ids), T(quota), T(second_open), T(cut_file),
 		T(damaged_records), T(wrong_version),
 #undef T
 	};
