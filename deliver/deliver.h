@@ -76,6 +76,7 @@ struct deliver {
 	struct hosts_self self;
 	struct net_addr	 local[LOCAL_ADDRS_MAX];
 	struct { uint64_t hash, when_ms; int is4; } family[FAMILY_MEMORY];
+	struct { uint64_t hash, when_ms; } broke[FAMILY_MEMORY];	/* addresses, by hash */
 
 	/* role mailbox */
 	int		 rootfd;		/* mailboxes are opened beneath it */

@@ -13,9 +13,11 @@
 #define DIALS_MAX		4	/* attempts at once for one job */
 #define FAMILY_MEMORY		1024	/* hosts whose better address family is remembered */
 #define FAMILY_MEMORY_MS	600000
+#define BROKE_MEMORY_MS		1800000	/* a host that broke off a long body is tried after the others so long */
 #define HOSTS_MEMORY		(256u << 10)	/* names and addresses of one destination */
 #define HOSTS_TTL_MIN_MS	5000	/* a destination's hosts are kept so long at least ... */
 #define HOSTS_TTL_MAX_MS	300000	/* ... and at most */
+#define FULL_MEMORY_MS		10000	/* a host that refused one connection more is not asked for more so long */
 #define CONN_AGE_MAX_MS		300000	/* an older connection takes no further message */
 #define CLOSING_MAX		200	/* connections that wait for the answer to QUIT */
 #define JOBS_MAX		(2 * JOBS_HELD_MAX)	/* jobs held, acknowledged or not */

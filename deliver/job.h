@@ -96,6 +96,7 @@ struct job {
 	struct client_result fail;	/* of the host that came furthest */
 	char		 fail_relay[DOMAIN_MAX + 64];
 	int		 tried, all_perm, retried, yielded, expired;
+	int		 skipped, last_pass;	/* hosts that broke off a long body: left out, or tried at last */
 
 	/* mailbox.c */
 	struct mailbox_work *work;

@@ -97,6 +97,19 @@ pool_take(struct pool *p, struct pool_dest *d)
 	return (c);
 }
 
+void
+pool_full(struct pool_dest *d, uint64_t now_ms, uint64_t full_ms)
+{
+	d->full_at = d->nconn;
+	d->full_until_ms = now_ms + full_ms;
+}
+
+int
+pool_is_full(const struct pool_dest *d, uint64_t now_ms)
+{
+	return (d->nconn != 0 && d->nconn >= d->full_at && now_ms < d->full_until_ms);
+}
+
 int
 pool_may_dial(const struct pool *p, const struct pool_dest *d, struct pool_conn **evict)
 {

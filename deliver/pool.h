@@ -45,6 +45,8 @@ struct pool_dest {
 	size_t		 nconn;		/* all, idle ones too */
 	struct pool_conns idle;		/* latest used first */
 	struct pool_waiters waiters;
+	size_t		 full_at;	/* connections it had when it refused one more ... */
+	uint64_t	 full_until_ms;	/* ... which is believed so long */
 	void		*arg;		/* the shell's */
 };
 
@@ -64,6 +66,9 @@ void	pool_dest_put(struct pool *, struct pool_dest *);
 
 /* An idle connection, now busy; NULL if there is none. */
 struct pool_conn *pool_take(struct pool *, struct pool_dest *);
+/* It refused one connection more beside those it has: for full_ms it is believed that it takes no more. */
+void	pool_full(struct pool_dest *, uint64_t now_ms, uint64_t full_ms);
+int	pool_is_full(const struct pool_dest *, uint64_t now_ms);
 /* Whether a new connection may be made; else whose idle connection must go first (*evict), or neither: wait. */
 int	pool_may_dial(const struct pool *, const struct pool_dest *, struct pool_conn **evict);
 void	pool_add(struct pool *, struct pool_dest *, struct pool_conn *);	/* a new, busy connection */

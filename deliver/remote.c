@@ -74,6 +74,18 @@ remote_refuse(struct job *j, enum stage stage, struct enhanced e, const char *te
 	remote_give_up(j, &r, "");
 }
 
+/* Wait until another job has ended with its connection. */
+static void
+remote_yield(struct job *j)
+{
+	j->yielded = 1;
+	j->cursor = (struct hosts_cursor){ 0 };
+	j->skipped = j->last_pass = 0;
+	j->wait.patient = 1;
+	j->state = JOB_WAIT;
+	pool_wait(&j->d->pool, j->dest, &j->wait);
+}
+
 /* Nothing is left to try. */
 static void
 remote_exhausted(struct job *j)
@@ -94,11 +106,8 @@ remote_exhausted(struct job *j)
 	 * that. */
 	if (!j->yielded && !j->expired && !j->released && j->fail.stage <= STAGE_HELO &&
 	    j->dest->nconn > 0 && !j->d->stopping && job_rewind(j)) {
-		j->yielded = 1;
-		j->cursor = (struct hosts_cursor){ 0 };
-		j->wait.patient = 1;
-		j->state = JOB_WAIT;
-		pool_wait(&j->d->pool, j->dest, &j->wait);
+		pool_full(j->dest, deliver_now(j->d), FULL_MEMORY_MS);
+		remote_yield(j);
 		return;
 	}
 	r = j->fail;
@@ -155,6 +164,35 @@ remote_dial(struct job *j, size_t hi, size_t ai)
 	deliver_tick_on(j->d);
 }
 
+/*
+ * The next address.  A body longer than the window can go to one host only, since its beginning is let
+ * go of: so the hosts that broke one off lately come after all others.
+ */
+static enum hosts_next
+remote_pick(struct job *j, struct hosts_cursor *c, size_t *hi, size_t *ai)
+{
+	enum hosts_next what;
+
+	while ((what = route_next(j->route, c, hi, ai)) == HOSTS_ADDR) {
+		if (j->body_len <= JOB_WINDOW ||
+		    route_has_broken(j->d, &j->route->hosts.host[*hi].addr[*ai]) == j->last_pass)
+			break;
+		hosts_mark(c, *ai, 1);
+		j->skipped |= !j->last_pass;
+	}
+	return (what);
+}
+
+/* Whether the next attempt has another host to begin with. */
+static int
+remote_has_other(struct job *j)
+{
+	struct hosts_cursor peek = j->cursor;
+	size_t hi, ai;
+
+	return (j->route != NULL && !j->last_pass && remote_pick(j, &peek, &hi, &ai) == HOSTS_ADDR);
+}
+
 /* On to the next address, or to wait for an answer or a place, or to the end. */
 void
 remote_next(struct job *j)
@@ -163,18 +201,28 @@ remote_next(struct job *j)
 	size_t hi, ai, had = j->ndial;
 
 	for (;;) {
-		switch (j->expired ? HOSTS_END : route_next(j->route, &j->cursor, &hi, &ai)) {
+		switch (j->expired ? HOSTS_END : remote_pick(j, &j->cursor, &hi, &ai)) {
 		case HOSTS_WAIT:
 			if (j->ndial == 0)
 				j->state = JOB_ROUTE;
 			route_wait(j->route, j);
 			return;
 		case HOSTS_END:
-			if (j->ndial == 0)
-				remote_exhausted(j);
+			if (j->ndial != 0)
+				return;
+			if (j->skipped && !j->last_pass && !j->expired) {
+				j->last_pass = 1;
+				j->cursor = (struct hosts_cursor){ 0 };
+				continue;
+			}
+			remote_exhausted(j);
 			return;
 		case HOSTS_ADDR:
 			break;
+		}
+		if (had == 0 && !j->yielded && pool_is_full(j->dest, deliver_now(j->d))) {
+			remote_yield(j);
+			return;
 		}
 		if (!pool_may_dial(&j->d->pool, j->dest, &evict)) {
 			if (evict != NULL) {
@@ -201,7 +249,7 @@ remote_dial_more(struct job *j)
 	size_t hi, ai;
 
 	if (j->ndial == DIALS_MAX || j->on_route ||
-	    route_next(j->route, &peek, &hi, &ai) != HOSTS_ADDR || hi != j->dial[0]->host_at)
+	    remote_pick(j, &peek, &hi, &ai) != HOSTS_ADDR || hi != j->dial[0]->host_at)
 		return;
 	j->next_dial_ms = deliver_now(j->d) + DIAL_DELAY_MS;
 	remote_next(j);
@@ -213,6 +261,12 @@ remote_start(struct job *j, int afresh)
 	struct pool_conn *pc;
 
 	if (!afresh && (pc = pool_take(&j->d->pool, j->dest)) != NULL) {
+		/* A long body does not go where one was broken off while there may be another host. */
+		if (j->body_len > JOB_WINDOW && route_has_broken(j->d, &((struct conn *)pc)->addr)) {
+			conn_quit((struct conn *)pc);
+			remote_start(j, 1);
+			return;
+		}
 		j->d->count[COUNT_REUSED]++;
 		j->conn = (struct conn *)pc;
 		j->state = JOB_TALK;
@@ -307,6 +361,11 @@ remote_conn_failed(struct conn *c, struct job *j, const struct client_result *fa
 		return;
 	}
 	remote_note_fail(j, fail, c->relay);
+	if (j->released) {
+		route_broke(j->d, &c->addr);
+		if (!j->expired && remote_has_other(j))
+			j->fail.retry_hint = RETRY_AT_ONCE;
+	}
 	if (j->ndial > 0) {
 		remote_dial_more(j);
 		return;

@@ -51,6 +51,34 @@ prefers4(const struct deliver *d, const char *host)
 	    deliver_now(d) - d->family[i].when_ms < FAMILY_MEMORY_MS);
 }
 
+/* ---- the memory of hosts that broke off ---- */
+
+static uint64_t
+addr_hash(const struct net_addr *a)
+{
+	char text[NET_ADDR_STRLEN];
+
+	return (route_host_hash(net_addr_str(a, text)));
+}
+
+void
+route_broke(struct deliver *d, const struct net_addr *a)
+{
+	uint64_t hash = addr_hash(a);
+
+	d->broke[hash % FAMILY_MEMORY].hash = hash;
+	d->broke[hash % FAMILY_MEMORY].when_ms = deliver_now(d);
+}
+
+int
+route_has_broken(const struct deliver *d, const struct net_addr *a)
+{
+	uint64_t hash = addr_hash(a);
+	size_t i = hash % FAMILY_MEMORY;
+
+	return (d->broke[i].hash == hash && deliver_now(d) - d->broke[i].when_ms < BROKE_MEMORY_MS);
+}
+
 /* ---- asking ---- */
 
 static void

@@ -28,6 +28,9 @@ void	route_unwait(struct job *);
 
 uint64_t route_host_hash(const char *host);
 void	route_remember(struct deliver *, uint64_t host_hash, int is4);	/* this family worked */
+/* A host that broke off a long body: the next attempt begins with another, if there is one. */
+void	route_broke(struct deliver *, const struct net_addr *);
+int	route_has_broken(const struct deliver *, const struct net_addr *);
 
 /* remote.c */
 void	remote_next(struct job *);
