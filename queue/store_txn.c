@@ -227,23 +227,68 @@ turn_held(struct store *s, uint64_t msgid, const struct message *was, const stru
 	return (E_OK);
 }
 
+static int
+remove_rest(struct store *s, uint64_t msgid)
+{
+	unsigned budget = REMOVE_AT_ONCE;
+	int finished, rc;
+
+	if ((rc = remove_some(s, msgid, &budget, &finished)) != E_OK || finished)
+		return (rc);
+	return (remove_mark(s, msgid));
+}
+
 /* S2 to S4 at once where it is small; to S3 and on by slices where it is not. */
 static int
 finish(struct store *s, uint64_t msgid, const struct message *m)
 {
 	struct key k;
-	unsigned budget;
-	int finished, rc;
+	int rc;
 
 	if (m->flags & MSGF_HELD)
 		s->w.held--;
 	key_msgid(&k, msgid);
 	if ((rc = wt_del(s, T_MESSAGE, &k)) != E_OK)
 		return (rc);
-	budget = REMOVE_AT_ONCE;
-	if ((rc = remove_some(s, msgid, &budget, &finished)) != E_OK || finished)
+	return (remove_rest(s, msgid));
+}
+
+/*
+ * The operator deleted it while it was being delivered: what became of recipients is kept with it, so
+ * that an undo does not send it to them again (G3).  With all of them over there is nothing to undo.
+ */
+static int
+outcome_in_trash(struct store *s, struct store_op *op)
+{
+	struct message *m = &s->w.msg;
+	struct key k, mark;
+	MDB_val v;
+	uint32_t i;
+	size_t n;
+	int rc;
+
+	key_msgid(&k, op->msgid);
+	if ((rc = wt_get(s, T_TRASH, &k, &v)) != E_OK)
 		return (rc);
-	return (remove_mark(s, msgid));
+	if (v.mv_size < TRASH_HEAD)
+		return (E_CORRUPT);
+	key_mark_trash(&mark, (int64_t)be64(v.mv_data), op->msgid);
+	memcpy(s->w.rec, v.mv_data, TRASH_HEAD);
+	rc = message_unpack(m, slice_make((const char *)v.mv_data + TRASH_HEAD, v.mv_size - TRASH_HEAD));
+	if (rc != E_OK)
+		return (rc);
+	if (op->message->flags & MSGF_DONE) {
+		if ((rc = wt_del(s, T_TRASH, &k)) != E_OK || (rc = wt_del(s, T_MARK, &mark)) != E_OK)
+			return (rc);
+		return (remove_rest(s, op->msgid));
+	}
+	m->ndone = op->message->ndone;
+	if ((n = message_pack(m, s->w.rec + TRASH_HEAD)) == 0)
+		return (E_LIMIT);
+	rc = wt_put(s, T_TRASH, &k, s->w.rec, TRASH_HEAD + n);
+	for (i = 0; i < op->nrcpt && rc == E_OK; i++)
+		rc = put_recipient(s, op->msgid, &op->rcpt[i], 0);	/* out of the indexes since the deletion */
+	return (rc);
 }
 
 static int
@@ -257,6 +302,8 @@ op_outcome(struct store *s, struct store_op *op)
 	was = &s->w.msg;
 	old = &s->w.rcpt;
 	rc = get_message(s, op->msgid, was);
+	if (rc == E_NOTFOUND)
+		return (outcome_in_trash(s, op));
 	if (rc != E_OK)
 		return (rc);
 	done = (op->message->flags & MSGF_DONE) != 0;
