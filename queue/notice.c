@@ -17,6 +17,7 @@ static void	write_header(struct buf *, const struct notice *, const char *);
 static void	write_readable(struct buf *, const struct notice *, const char *);
 static void	write_status(struct buf *, const struct notice *, const char *);
 static void	write_original(struct buf *, const struct notice *, const char *);
+static int	header_is_8bit(const struct notice *);
 static void	write_words(struct buf *, const char *);
 static void	field_text(struct buf *, const char *, const char *, const char *);
 static void	plain(char *, size_t, const char *);
@@ -109,6 +110,8 @@ write_header(struct buf *b, const struct notice *n, const char *boundary)
 	/* RFC 3834 5.1: replies to a message are auto-replied, notices of delay and failure among them. */
 	buf_adds(b, "Auto-Submitted: auto-replied\r\n");
 	buf_adds(b, "MIME-Version: 1.0\r\n");
+	if (header_is_8bit(n))		/* RFC 2045 6.4: a part's encoding is its parent's too */
+		buf_adds(b, "Content-Transfer-Encoding: 8bit\r\n");
 	buf_addf(b, "Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"%s\"\r\n",
 	    boundary);
 	buf_adds(b, "\r\nThis is a delivery status notification in MIME format.\r\n");
@@ -219,6 +222,23 @@ write_status(struct buf *b, const struct notice *n, const char *boundary)
 	}
 }
 
+/* Whether the original's header, as far as it is told, has other octets than ASCII. */
+static int
+header_is_8bit(const struct notice *n)
+{
+	const unsigned char *p = (const unsigned char *)n->header.p;
+	size_t i, len = n->header.n;
+
+	if (len > NOTICE_HEADER_MAX)
+		len = NOTICE_HEADER_MAX;
+	if (len >= 2 && p[0] == '\r' && p[1] == '\n')
+		return (0);
+	for (i = 0; i < len && !(i + 3 < len && memcmp(p + i, "\r\n\r\n", 4) == 0); i++)
+		if (p[i] >= 0x80)
+			return (1);
+	return (0);
+}
+
 /*
  * The original's header, RFC 6522 4.  Its octets are strangers': only printable ASCII and 8-bit octets stay,
  * line ends become CRLF, long lines are cut by folding, and a line that could pass for a boundary is
@@ -229,13 +249,10 @@ write_original(struct buf *b, const struct notice *n, const char *boundary)
 {
 	const unsigned char *p = (const unsigned char *)n->header.p;
 	size_t i, len = n->header.n, col = 0;
-	int eight = 0;
+	int eight = header_is_8bit(n);
 
 	if (len > NOTICE_HEADER_MAX)
 		len = NOTICE_HEADER_MAX;
-	for (i = 0; i < len && !(i + 3 < len && memcmp(p + i, "\r\n\r\n", 4) == 0); i++)
-		if (p[i] >= 0x80)
-			eight = 1;
 	buf_addf(b, "\r\n--%s\r\nContent-Description: Header of the message\r\n"
 	    "Content-Type: text/rfc822-headers%s\r\nContent-Transfer-Encoding: %s\r\n\r\n", boundary,
 	    eight ? "; charset=utf-8" : "", eight ? "8bit" : "7bit");
