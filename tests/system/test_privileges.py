@@ -58,3 +58,30 @@ def test_descriptors_are_only_the_listed_ones(server):
             assert k.startswith(("socket:", "anon_inode:", "pipe:", "/dev/null", "/memfd:")) or "/p0/" in k or k.endswith("/log"), (name, k)
         if not name.startswith("postern-queue"):
             assert not any("data.mdb" in k for k in kinds), name
+
+
+def limits(pid):
+    "name: soft and hard limit, as the kernel shows them."
+    rows = Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]
+    return {row[:26].strip(): row[26:].split()[:2] for row in rows}
+
+
+def test_limits_and_memory_are_closed(server):
+    "None has data without end or leaves a core; none can be read by others of its uid (non-dumpable)."
+    kinds = set()
+    for name, pid in server.daemons():
+        got = limits(pid)
+        assert "unlimited" not in got["Max data size"], name
+        assert got["Max core file size"] == ["0", "0"], name
+        if lib.ROOT:
+            assert os.stat(f"/proc/{pid}/maps").st_uid == 0, f"{name} is dumpable"
+        kinds.add(name)
+    assert len(kinds) >= 4
+
+
+def test_no_thread_runs_outside_the_filter(server):
+    "Landlock and seccomp hold for a thread: each one of each daemon is filtered."
+    for name, pid in server.daemons():
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            s = dict(x.split(":\t", 1) for x in (task / "status").read_text().splitlines() if ":\t" in x)
+            assert s["Seccomp"] == "2" and s["NoNewPrivs"] == "1" and int(s["CapEff"], 16) == 0, (name, task.name)
