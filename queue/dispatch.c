@@ -260,6 +260,7 @@ job_send_body(struct queue *q, struct job *job)
 	struct ipc_job_body b = { .job = job->id };
 	const struct body *body = job->mail != NULL ? job->mail->body : NULL;
 	uint32_t len;
+	uint64_t left;
 	int err;
 
 	if (job->mail == NULL || job->replay)
@@ -269,7 +270,10 @@ job_send_body(struct queue *q, struct job *job)
 			job->whole = 1;
 			break;
 		}
-		if (job->credit < BODY_CHUNK || ipc_backlog(&job->peer->ipc) > IPC_QUEUE_MAX / 2)
+		/* The last chunk is short, and deliver grants no more than the body's end. */
+		left = job->mail->m.body_len - job->sent;
+		if (job->credit < (left < BODY_CHUNK ? left : BODY_CHUNK) ||
+		    ipc_backlog(&job->peer->ipc) > IPC_QUEUE_MAX / 2)
 			break;		/* more with JOB_CREDIT, or when the channel has drained */
 		if (body != NULL && job->block != NULL) {
 			b.data = slice_make(job->block->octets + BODY_BLOCK - BODY_CHUNK, job->block->len);

@@ -48,6 +48,25 @@ def test_awkward_messages_are_relayed_octet_for_octet(postern, hop):
     server.wait_empty()
 
 
+def test_bodies_around_the_window_to_deliver(postern, hop):
+    "JOB_WINDOW is 128K, handed over in blocks of 4K: the last, short one needs no whole block of credit."
+    sink = hop()
+    server = postern(route=f"smtp:[127.0.0.1]:{sink.port}")
+    sizes = [*range(126 * 1024, 132 * 1024, 300), *range(158 * 1024, 164 * 1024, 700)]
+    with lib.Raw(server.port) as c:
+        c.say("EHLO client.example")
+        for size in sizes:
+            body = b"Subject: x\r\n\r\n" + b"x" * 70 + b"\r\n"
+            body += b"y" * 72 + b"\r\n" if size % 2 else b""
+            while len(body) + 100 < size:
+                body += b"z" * 98 + b"\r\n"
+            body += b"e" * (size - len(body) - 2) + b"\r\n"
+            assert say_message(c, body).startswith("250")
+    got = sorted(len(lib.strip_received(m[2])) for m in sink.wait(len(sizes)))
+    assert got == sizes
+    server.wait_empty()
+
+
 def test_fifty_megabytes_pass_unchanged(postern, hop):
     sink = hop()
     server = postern('message-size-limit = "60M"\n', route=f"smtp:[127.0.0.1]:{sink.port}")
