@@ -427,7 +427,7 @@ test_peer_rubbish(void **state)
 	int		peer = child_ready(), found = 0;
 
 	assert_int_equal(send(peer, "rubbish", 7, 0), 7);
-	assert_int_equal(recv(peer, buf, 1, 0), -1);	/* non-blocking: nothing came */
+	assert_true(recv(peer, buf, 1, 0) <= 0);	/* non-blocking: nothing yet, or closed already */
 	r = want(IPC_PEER_BROKEN);
 	assert_int_equal(ipc_unpack_channel(&r, &who), E_OK);
 	assert_int_equal(who.room, ROOM_QUEUE);
