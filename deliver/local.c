@@ -30,9 +30,42 @@ deliver_local_addrs(struct deliver *d)
 	freeifaddrs(all);
 }
 
+static void
+add_port(struct sandbox_run *run, size_t *n, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < *n && i < SANDBOX_PORTS_MAX; i++)
+		if (run->ports[i] == port)
+			return;
+	if (*n < SANDBOX_PORTS_MAX)
+		run->ports[*n] = port;
+	(*n)++;
+}
+
+/* All ports that the configuration can lead to.  When they change master replaces this process. */
+static void
+remote_ports(const struct conf *conf, struct sandbox_run *run)
+{
+	size_t n = 0;
+
+	add_port(run, &n, conf->deliver.port);
+	for (size_t i = 0; i < conf->ndomains; i++)
+		if (!conf->domains[i].relay && conf->domains[i].deliver.kind == HOP_SMTP)
+			add_port(run, &n, conf->domains[i].deliver.port);
+	for (size_t i = 0; i < conf->nroutes; i++)
+		if (conf->routes[i].via.kind == HOP_SMTP)
+			add_port(run, &n, conf->routes[i].via.port);
+	if (n > SANDBOX_PORTS_MAX)
+		log_warn("more than %u ports of next hops: connections to any port stay possible",
+		    SANDBOX_PORTS_MAX);
+	run->nports = n <= SANDBOX_PORTS_MAX ? n : 0;
+}
+
 void
 deliver_remote_limits(const struct deliver *d, struct sandbox_run *run)
 {
+	remote_ports(d->room.conf, run);
 	run->nofile = d->room.conf->deliver.connections + CLOSING_MAX + DESCRIPTORS_EXTRA;
 }
 

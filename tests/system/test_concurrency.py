@@ -182,3 +182,20 @@ def test_a_long_body_broken_off_goes_to_the_next_host(folder, postern, hop):
     finally:
         listener.close()
         nsd.close()
+
+
+def test_a_new_port_by_reload(postern, hop):
+    "deliver may connect to the configured ports only; with a new one it is replaced, and no mail waits for that."
+    old, new = hop(), hop()
+    server = postern('queue { retry = { "1h" } }\n', route=f"smtp:[127.0.0.1]:{old.port}")
+    server.send(to="x@dest.example")
+    old.wait(1)
+    server.route = f"smtp:[127.0.0.1]:{new.port}"
+    server.write_conf()
+    server.ctl("reload")
+    for i in range(10):
+        server.send(to=f"y{i}@dest.example")
+    new.wait(10, 10 * lib.SLOW)
+    server.wait_empty()
+    server.wait_log(r"daemon deliver\[1\] started", count=2)
+    assert len(old.messages) == 1
