@@ -1,0 +1,399 @@
+/*
+ * queue_test.c -- deliver's side of the conversation with queue, against a queue of ours at the other
+ * end of a real channel and a role that does what it is told: credit, cancelled and incomplete
+ * jobs, reports until JOB_ACK, and what a new channel begins with (design.md 3, G3).
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "common/ipc.h"
+#include "deliver/job.h"
+#include "deliver/main.h"
+
+/* ---- the role ---- */
+
+#define PIECE	4000		/* octets of one JOB_BODY */
+
+static unsigned	begun, bodies, aborted;
+
+static void	role_begin(struct job *j) { begun++; j->state = JOB_WAIT; }
+static void	role_body(struct job *j) { bodies++; }
+static int	role_abort(struct job *j) { aborted++; return (1); }
+static void	role_tick(struct deliver *d, uint64_t now_ms) { }
+static void	role_nothing(struct deliver *d) { }
+static int	role_busy(const struct deliver *d) { return (0); }
+
+static const struct role_ops role = { role_begin, role_body, role_abort, role_tick, role_nothing,
+	role_nothing, role_busy };
+
+static struct deliver *d;
+
+static void
+finish(uint64_t id, const char *text)
+{
+	struct client_result r = { .outcome = OUT_TEMPFAIL, .stage = STAGE_RCPT, .code = 450 };
+	struct job *j = job_find(d, id);
+
+	assert_non_null(j);
+	(void)snprintf(r.text, sizeof(r.text), "%s", text);
+	job_result_rest(j, &r, "hop");
+	job_over(j);
+}
+
+/* ---- queue ---- */
+
+struct fake {
+	struct ipc	 ipc;		/* first */
+	int		 closed, shut;
+	unsigned	 nresult, ndone, nrunning, nsync;
+	uint64_t	 credit;
+	unsigned	 bad;		/* something came after JOB_SYNC that belongs before it, or twice */
+	uint64_t	 last_running;
+	uint8_t		 seen[512][JOB_RCPT_MAX];
+};
+
+static int
+fake_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
+{
+	struct fake *f = ch->arg;
+	struct ipc_job_result res;
+	struct ipc_job_running run;
+	struct ipc_job_credit credit;
+
+	switch (type) {
+	case IPC_JOB_RESULT:
+		assert_int_equal(ipc_unpack_job_result(r, &res), E_OK);
+		f->bad += f->seen[res.job % 512][res.index]++ != 0;
+		f->nresult++;
+		break;
+	case IPC_JOB_DONE:
+		f->ndone++;
+		break;
+	case IPC_JOB_RUNNING:
+		assert_int_equal(ipc_unpack_job_running(r, &run), E_OK);
+		f->last_running = run.job;
+		f->bad += f->nsync != 0;
+		f->nrunning++;
+		break;
+	case IPC_JOB_CREDIT:
+		assert_int_equal(ipc_unpack_job_credit(r, &credit), E_OK);
+		f->credit += credit.octets;
+		break;
+	case IPC_JOB_SYNC:
+		f->nsync++;
+		break;
+	default:
+		fail_msg("message %s", ipc_type_name(type));
+	}
+	return (E_OK);
+}
+
+static void
+fake_closed(struct ipc *ch, int err)
+{
+	((struct fake *)ch->arg)->closed = 1;
+}
+
+static const struct ipc_ops fake_ops = { fake_message, fake_closed, NULL };
+
+static void
+turns(unsigned n)
+{
+	while (n-- > 0) {
+		ipc_flush_all();
+		uv_run(&d->room.loop, UV_RUN_NOWAIT);
+	}
+}
+
+static struct fake *
+connect_queue(void)
+{
+	struct ipc_channel c = { .room = ROOM_QUEUE };
+	struct fake *f = calloc(1, sizeof(*f));
+	int fds[2];
+
+	assert_non_null(f);
+	assert_int_equal(ipc_pair(fds), E_OK);
+	assert_int_equal(ipc_open(&f->ipc, &d->room.loop, fds[1], ROOM_QUEUE, ROOM_DELIVER, &fake_ops, f), E_OK);
+	queue_channel(d, &c, fds[0]);
+	return (f);
+}
+
+static void
+fake_free(struct ipc *ch)
+{
+	free(ch);
+}
+
+static void
+hang_up(struct fake *f)
+{
+	ipc_close(&f->ipc, fake_free);
+	turns(4);
+}
+
+static void
+give(struct fake *f, uint64_t id, uint16_t nrcpt, uint64_t body_len)
+{
+	struct ipc_job_begin b = { .job = id, .msgid = id + 1000, .body_len = body_len, .hop = HOP_SMTP,
+		.port = 25, .nrcpt = nrcpt, .host = "127.0.0.1" };
+	struct ipc_job_rcpt r = { .job = id };
+
+	assert_int_equal(ipc_send(&f->ipc, JOB_BEGIN, job_begin, &b), E_OK);
+	for (r.index = 0; r.index < nrcpt; r.index++) {
+		(void)snprintf(r.address, sizeof(r.address), "x%u@dest.example", r.index);
+		assert_int_equal(ipc_send(&f->ipc, JOB_RCPT, job_rcpt, &r), E_OK);
+	}
+}
+
+static void
+give_body(struct fake *f, uint64_t id, size_t n)
+{
+	static char octets[PIECE];
+	struct ipc_job_body b = { .job = id };
+
+	for (; n != 0; n -= b.data.n) {
+		b.data = slice_make(octets, n < sizeof(octets) ? n : sizeof(octets));
+		assert_int_equal(ipc_send(&f->ipc, JOB_BODY, job_body, &b), E_OK);
+	}
+}
+
+static void
+ack(struct fake *f, uint64_t id)
+{
+	struct ipc_job_id m = { .job = id };
+
+	assert_int_equal(ipc_send(&f->ipc, JOB_ACK, job_id, &m), E_OK);
+}
+
+static int
+setup(void **state)
+{
+	begun = bodies = aborted = 0;
+	assert_non_null(d = calloc(1, sizeof(*d)));
+	assert_int_equal(uv_loop_init(&d->room.loop), 0);
+	d->role = &role;
+	deliver_init(d);
+	return (0);
+}
+
+static int
+teardown(void **state)
+{
+	struct job *j;
+
+	while ((j = TAILQ_FIRST(&d->jobs)) != NULL)
+		job_free(j);
+	while ((j = d->spare) != NULL) {
+		d->spare = j->hash_next;
+		arena_clear(&j->mem);
+		free(j);
+	}
+	uv_close((uv_handle_t *)&d->tick, NULL);
+	turns(4);
+	assert_int_equal(uv_loop_close(&d->room.loop), 0);
+	free(d);
+	return (0);
+}
+
+/* ---- tests ---- */
+
+static void
+reports_until_ack(void **state)
+{
+	struct fake *f = connect_queue();
+	int round;
+
+	turns(2);
+	assert_int_equal(f->nsync, 1);
+	give(f, 1, 3, 10);
+	give_body(f, 1, 10);
+	turns(3);
+	assert_int_equal(begun, 1);
+	finish(1, "later");
+	for (round = 0; round < 3; round++) {	/* on each new channel again, and before JOB_SYNC */
+		turns(3);
+		assert_int_equal(f->nresult, 3);
+		assert_int_equal(f->ndone, 1);
+		assert_int_equal(f->nsync, 1);
+		assert_int_equal(f->bad, 0);
+		hang_up(f);
+		f = connect_queue();
+	}
+	turns(3);
+	assert_int_equal(d->nheld, 1);
+	ack(f, 1);
+	turns(3);
+	assert_int_equal(d->nheld, 0);
+	ack(f, 1);			/* of a job that is gone: no harm */
+	turns(3);
+	assert_false(f->closed);
+	hang_up(f);
+}
+
+static void
+what_a_new_channel_begins_with(void **state)
+{
+	struct fake *f = connect_queue();
+
+	give(f, 1, 1, 10);		/* whole: goes on */
+	give_body(f, 1, 10);
+	give(f, 2, 1, 10);		/* incomplete: dropped, nobody can have it */
+	give_body(f, 2, 5);
+	give(f, 3, 1, 10);		/* over, not acknowledged */
+	give_body(f, 3, 10);
+	turns(3);
+	finish(3, "later");
+	turns(3);
+	hang_up(f);
+	assert_int_equal(aborted, 1);
+	assert_null(job_find(d, 2));
+	f = connect_queue();
+	turns(3);
+	assert_int_equal(f->nrunning, 1);
+	assert_int_equal(f->last_running, 1);
+	assert_int_equal(f->nresult, 1);
+	assert_int_equal(f->nsync, 1);
+	assert_int_equal(f->bad, 0);
+	finish(1, "later");		/* now it is said as of any other */
+	turns(3);
+	assert_int_equal(f->nresult, 2);
+	assert_int_equal(f->ndone, 2);
+	hang_up(f);
+}
+
+/* More to say than the channel holds: each result once, and JOB_SYNC behind all of them. */
+static void
+more_reports_than_the_channel_holds(void **state)
+{
+	enum { JOBS = 250 };
+	struct fake *f = connect_queue();
+	char text[REPLY_TEXT_MAX];
+	unsigned i, n;
+
+	memset(text, 'w', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (i = 1; i <= JOBS; i++) {
+		give(f, i, JOB_RCPT_MAX, 0);
+		turns(2);
+	}
+	assert_int_equal(begun, JOBS);
+	hang_up(f);
+	for (i = 1; i < JOBS; i++)
+		finish(i, text);
+	f = connect_queue();
+	assert_true(d->owing);		/* else this test has too little to say */
+	for (n = 0; f->nsync == 0 && n < 20000; n++) {
+		turns(1);
+		assert_true(f->nsync == 0 || f->nresult == (JOBS - 1) * JOB_RCPT_MAX);
+	}
+	assert_int_equal(f->nresult, (JOBS - 1) * JOB_RCPT_MAX);
+	assert_int_equal(f->ndone, JOBS - 1);
+	assert_int_equal(f->nrunning, 1);
+	assert_int_equal(f->nsync, 1);
+	assert_int_equal(f->bad, 0);
+	assert_false(f->closed);
+	hang_up(f);
+}
+
+static void
+credit(void **state)
+{
+	struct fake *f = connect_queue();
+	struct job *j;
+	size_t n;
+
+	give(f, 1, 1, 3 * JOB_WINDOW);
+	give_body(f, 1, JOB_WINDOW);
+	turns(20);
+	assert_non_null(j = job_find(d, 1));
+	assert_int_equal(j->body_have, JOB_WINDOW);
+	assert_int_equal(f->credit, 0);		/* nothing was written yet */
+	n = j->at->len;
+	j->at = j->at->next;
+	job_written(j, n);
+	turns(2);
+	assert_int_equal(f->credit, 0);		/* not worth a frame */
+	while (j->at != NULL) {
+		n = j->at->len;
+		j->at = j->at->next;
+		job_written(j, n);
+	}
+	turns(2);
+	assert_in_range(f->credit, JOB_WINDOW - CREDIT_STEP, JOB_WINDOW);
+	assert_false(job_rewind(j));		/* its beginning is gone */
+	give_body(f, 1, f->credit);
+	turns(20);
+	assert_false(f->closed);
+	give_body(f, 1, CREDIT_STEP + 1);	/* more than was granted */
+	turns(20);
+	assert_true(f->closed);
+	assert_null(job_find(d, 1));
+	ipc_close(&f->ipc, fake_free);
+	turns(4);
+}
+
+static void
+cancel(void **state)
+{
+	struct fake *f = connect_queue();
+	struct ipc_job_id m = { .job = 1 };
+
+	give(f, 1, 1, 10);
+	give_body(f, 1, 9);
+	give(f, 2, 1, 10);
+	give_body(f, 2, 10);
+	turns(3);
+	assert_int_equal(ipc_send(&f->ipc, JOB_CANCEL, job_id, &m), E_OK);
+	m.job = 2;
+	assert_int_equal(ipc_send(&f->ipc, JOB_CANCEL, job_id, &m), E_OK);
+	m.job = 3;			/* nobody's */
+	assert_int_equal(ipc_send(&f->ipc, JOB_CANCEL, job_id, &m), E_OK);
+	turns(3);
+	assert_null(job_find(d, 1));	/* without a word */
+	assert_int_equal(f->ndone, 0);
+	finish(2, "later");		/* its body was whole: it may be delivered, so it reports */
+	turns(3);
+	assert_int_equal(f->ndone, 1);
+	assert_false(f->closed);
+	hang_up(f);
+}
+
+static void
+acknowledged_too_early(void **state)
+{
+	struct fake *f = connect_queue();
+
+	give(f, 1, 1, 10);
+	give_body(f, 1, 10);
+	turns(3);
+	ack(f, 1);
+	turns(3);
+	assert_true(f->closed);
+	assert_non_null(job_find(d, 1));	/* it goes on */
+	ipc_close(&f->ipc, fake_free);
+	turns(4);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(reports_until_ack, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_new_channel_begins_with, setup, teardown),
+		cmocka_unit_test_setup_teardown(more_reports_than_the_channel_holds, setup, teardown),
+		cmocka_unit_test_setup_teardown(credit, setup, teardown),
+		cmocka_unit_test_setup_teardown(cancel, setup, teardown),
+		cmocka_unit_test_setup_teardown(acknowledged_too_early, setup, teardown),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
