@@ -148,6 +148,8 @@ remark_row(void *arg, enum ipc_type type, struct rd *rd)
 
 	if (type != IPC_CTL_TEXT || ipc_unpack_ctl_text(rd, &t) != E_OK)
 		return (E_PROTO);
+	if (t.text.n == 0)
+		return (E_OK);		/* the server only says that it goes on */
 	if (*remarks != NULL)
 		return (json_array_append_new(*remarks, json_text(t.text)) == 0 ? E_OK : E_NOMEM);
 	for (; t.text.n != 0; t.text = slice_make(t.text.p + n, t.text.n - n)) {

@@ -280,7 +280,7 @@ rows_take(void *arg, enum ipc_type type, struct rd *rd)
 	case IPC_CTL_TEXT:
 		if ((err = ipc_unpack_ctl_text(rd, &u.text)) == E_OK)
 			r->ntext += u.text.text.n;
-		return (err == E_OK ? take(r, type, &u) : err);
+		return (err == E_OK && u.text.text.n != 0 ? take(r, type, &u) : err);	/* empty: it goes on */
 	case IPC_CTL_DAEMON:
 		err = ipc_unpack_ctl_daemon(rd, &u.daemon);
 		if (err == E_OK && r->style != ROWS_STATUS)

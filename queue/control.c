@@ -233,6 +233,20 @@ pause_set(struct client *c, int on)
 	}
 }
 
+/* A change of very many messages says nothing for long: an empty text now and then tells that it goes on. */
+void
+control_tick(struct queue *q)
+{
+	static const struct ipc_ctl_text nothing;
+	struct client *c, *tmp;
+
+	if (q->ticks % CTL_ALIVE_S != 0)
+		return;
+	DL_FOREACH_SAFE(q->clients, c, tmp)
+		if ((c->step == CL_WALK || c->step == CL_CHANGES) && ipc_backlog(&c->ipc) == 0)
+			(void)ipc_send(&c->ipc, CTL_TEXT, ctl_text, &nothing);
+}
+
 /* A slice for each client that walks; true if one could go on at once. */
 int
 control_work(struct queue *q)

@@ -208,6 +208,7 @@ int	bounce_make(struct queue *, struct mail *, enum notice_kind, struct recipien
 
 /* ---- control.c ---- */
 void	control_client(struct queue *, const struct ipc_ctl_client *, int fd);
+void	control_tick(struct queue *);		/* each second */
 int	control_work(struct queue *);			/* a slice for each client; true if there is more at once */
 void	control_done(struct queue *, struct client_wait *, int err);
 
