@@ -480,6 +480,52 @@ hold_and_trash(void **state)
 	assert_int_equal(list[0].msgid, id[1]);
 }
 
+/* A job ran when the operator deleted its message: its outcome is kept, and undo does not undo that (G3). */
+static void
+outcome_in_the_trash(void **state)
+{
+	struct store_figures f;
+	struct kit *k = *state;
+	struct store_op op;
+	struct recipient r;
+	struct message m;
+	uint64_t id = store_new_msgid(k->s);
+
+	assert_int_equal(kit_put(k, id, 3, 100), E_OK);
+	assert_int_equal(kit_simple(k, STORE_TRASH, id), E_OK);
+	memset(&op, 0, sizeof(op));
+	op.kind = STORE_OUTCOME;
+	op.msgid = id;
+	op.message = &m;
+	op.rcpt = &r;
+	op.nrcpt = 1;
+	kit_message(&m, id, 3, 100);
+	m.ndone = 1;
+	kit_recipient(&r, id, 1);
+	r.state = RCPT_DELIVERED;
+	r.next = 0;
+	assert_int_equal(kit_do(k, &op), E_OK);
+	assert_int_equal(due_count(k), 0);
+	again(k);
+	assert_int_equal(kit_simple(k, STORE_UNDO, id), E_OK);
+	assert_int_equal(due_count(k), 2);
+	assert_int_equal(store_get_message(k->s, id, &m), E_OK);
+	assert_int_equal(m.ndone, 1);
+	assert_int_equal(store_get_recipient(k->s, id, 1, &r), E_OK);
+	assert_int_equal(r.state, RCPT_DELIVERED);
+	/* With the last outcome there is nothing left to bring back. */
+	assert_int_equal(kit_simple(k, STORE_TRASH, id), E_OK);
+	kit_message(&m, id, 3, 100);
+	m.ndone = 3;
+	m.flags |= MSGF_DONE;
+	assert_int_equal(kit_do(k, &op), E_OK);
+	assert_int_equal(kit_simple(k, STORE_UNDO, id), E_NOTFOUND);
+	store_figures(k->s, &f);
+	assert_int_equal(f.trash, 0);
+	assert_int_equal(f.messages, 0);
+	assert_int_equal(kit_do(k, &op), E_NOTFOUND);
+}
+
 static void
 ids(void **state)
 {
@@ -718,6 +764,7 @@ main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 		T(put_and_read), T(outcomes), T(outcome_with_notice), T(order_and_batch), T(background),
 		T(one_bad_among_many), T(streaming), T(hold_and_trash), T(ids), T(quota), T(second_open), T(cut_file),
+		T(one_bad_among_many), T(streaming), T(outcome_in_the_trash), T(ids), T(quota), T(second_open), T(cut_file),
 		T(damaged_records), T(wrong_version),
 #undef T
 	};
