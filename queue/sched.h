@@ -7,12 +7,13 @@
  * destinations are served in turn, so that a blast never delays a password reset.
  *
  * The limit of connections belongs to the provider, the set of MX hosts: a hundred domains at one host
- * are one budget.  It grows by one a round of successes and is halved, once a round, by
- * an unreachable host or one that refuses one connection more.  A destination that stays unreachable is backed off: its items come out of
- * sched_next() as SCHED_POSTPONE, so they leave memory and cost the living nothing.
+ * are one budget.  It grows by one a round of successes and is halved, once a round, by an
+ * unreachable host or one that refuses one connection more.
+ * A destination that stays unreachable is backed off: its items come out of sched_next() as
+ * SCHED_POSTPONE, so they leave memory and cost the living nothing.
  *
  * Units: now_ms is a monotonic clock in milliseconds.  Returned pointers to destinations live while they
- * have items or jobs; sched_dest_pin() keeps one for a job.
+ * have items or jobs.
  */
 #ifndef QUEUE_SCHED_H
 #define QUEUE_SCHED_H
