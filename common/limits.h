@@ -94,6 +94,7 @@
 #define FEED_CHANGES_MAX	2048	/* changes on their way into the store, above which the feed waits */
 #define CTL_CLIENTS_MAX		32
 #define CTL_BACKLOG_MAX		(256u << 10)	/* octets a reader of a list may be behind */
+#define CTL_STALL_S		2	/* seconds without movement, after which an operator's connection may have to give way */
 #define CTL_ALIVE_S		5	/* seconds: an operator's request that takes long gives a sign of life this often */
 #define CTL_SLICE		64	/* messages of a list in one turn of the loop */
 #define NOTICE_HEADER_MAX	16384	/* octets of the original's header in a notice */

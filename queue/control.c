@@ -31,6 +31,7 @@ static void	change_message(struct client *, const struct message *);
 static void	retry_message(struct client *, const struct message *);
 static void	submit_simple(struct client *, enum store_op_kind, uint64_t, const char *, uint64_t);
 static void	on_simple(struct store_op *, int);
+static void	make_room(struct queue *);
 static struct client_wait *wait_of(struct client *);
 static void	add_change(struct client *, uint64_t, enum change_kind, uint32_t);
 static void	finish_walk(struct client *);
@@ -53,6 +54,8 @@ control_client(struct queue *q, const struct ipc_ctl_client *who, int fd)
 {
 	struct client *c;
 
+	if (q->nclients >= CTL_CLIENTS_MAX)
+		make_room(q);
 	if (q->nclients >= CTL_CLIENTS_MAX || (c = calloc(1, sizeof(*c))) == NULL) {
 		log_warn("control: too many connections, uid=%u refused", who->uid);
 		close(fd);
@@ -233,13 +236,45 @@ pause_set(struct client *c, int on)
 	}
 }
 
-/* A change of very many messages says nothing for long: an empty text now and then tells that it goes on. */
+/* Whether it is the other end that nothing moves: it has not asked yet, or does not read. */
+static int
+is_still(struct client *c)
+{
+	size_t was = c->backlog;
+
+	c->backlog = ipc_backlog(&c->ipc);
+	return (c->step == CL_REQUEST || (c->backlog != 0 && c->backlog == was));
+}
+
+/* Connections are few.  A reader may take his time (a list in a pager), but not another's place (G6). */
+static void
+make_room(struct queue *q)
+{
+	struct client *c, *worst = NULL;
+
+	DL_FOREACH(q->clients, c)
+		if (c->still_s >= CTL_STALL_S && (worst == NULL || c->still_s > worst->still_s))
+			worst = c;
+	if (worst == NULL)
+		return;
+	log_warn("control: uid=%u closed for another, stalled for %u s", worst->uid, worst->still_s);
+	on_closed(&worst->ipc, E_TIMEOUT);
+}
+
+/* Each second.  A change of very many messages says nothing for long: an empty text now and then tells that
+ * it goes on. */
 void
 control_tick(struct queue *q)
 {
 	static const struct ipc_ctl_text nothing;
 	struct client *c, *tmp;
 
+	DL_FOREACH_SAFE(q->clients, c, tmp) {
+		if (is_still(c))
+			c->still_s++;
+		else
+			c->still_s = 0;
+	}
 	if (q->ticks % CTL_ALIVE_S != 0)
 		return;
 	DL_FOREACH_SAFE(q->clients, c, tmp)

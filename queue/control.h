@@ -22,6 +22,8 @@ struct client {
 	struct store_due after;		/* walk: what was looked at last */
 	uint64_t	 last;		/* walk of a domain: the message told last */
 	uint64_t	 count;
+	size_t		 backlog;	/* octets not taken a second ago */
+	unsigned	 still_s;	/* seconds for which the other end moved nothing */
 	uint64_t	 seen;		/* WHY: messages that match, told or not */
 	struct client	*prev, *next;
 };

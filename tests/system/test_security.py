@@ -5,6 +5,8 @@ R2, F18, T8: a daemon that was taken over.  Its channel ends, with a line; what 
 the one that spoke wrongly to queue is replaced.  The stand-in is hostile.py."""
 import re
 import shutil
+import socket
+import struct
 import time
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 import lib
 
 HERE = Path(__file__).parent
+CTL_LIST = 5         # enum ctl_verb
 PROGRAMS = ("posternd", "postern-conf", "postern-smtpd", "postern-queue", "postern-deliver", "postern-resolver", "posternctl")
 
 
@@ -167,3 +170,24 @@ def test_words_of_strangers_stay_in_their_place(postern):
     assert len(accepted) == 1
     assert re.search(r"from=<[^<> ]*> size=\d+ nrcpt=1 client=127\.0\.0\.1$", accepted[0]), accepted
     assert not re.search(r" status=delivered rcpt=<root", server.text())
+
+
+def test_G6_operators_who_stall_give_way_to_one_who_asks(postern):
+    "As many connections as queue keeps, each silent after its hand-over; posternctl is served all the same."
+    server = postern()
+    payload = struct.pack("<BBBQH", CTL_LIST, 0, 0, 0, 0)
+    request = struct.pack("<HBBII", 0x5350, 1, types()["CTL_REQUEST"], len(payload), 0) + payload
+    held = []
+    try:
+        for _ in range(32):
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            s.settimeout(10)
+            s.connect(str(server.dir / "run/control"))
+            s.send(request)
+            assert s.recv(65536)
+            held.append(s)
+        assert server.ctl("queue", "list", check=False).returncode != 0
+        lib.wait_for("a place for one who asks", lambda: server.ctl("queue", "list", check=False).returncode == 0, 15)
+    finally:
+        for s in held:
+            s.close()
