@@ -16,6 +16,7 @@
 #define COMMAND_LINE_MAX	2048	/* 4.5.3.1.4 asks for 512, extensions add to it */
 #define REPLY_LINE_MAX		2048	/* a remote reply line; 4.5.3.1.5 asks for 512 */
 #define REPLY_LINES_MAX		128	/* lines of one remote reply */
+#define RETRY_HINT_MIN		30	/* seconds: a remote host that asks for less is asked no sooner */
 #define REPLY_TEXT_MAX		512	/* of a remote reply, kept and logged */
 #define TEXT_LINE_MAX		998	/* RFC 5322 2.1.1: what we write ourselves; longer is passed on */
 #define RCPT_MAX		1000	/* recipients of one transaction; 4.5.3.1.8 asks for 100 */

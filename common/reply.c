@@ -247,6 +247,10 @@ reply_retry_hint(struct slice text)
 			if (!one_of(word, units[i].names))
 				continue;
 			number *= units[i].seconds;
+			if (number == 0)
+				return (0);
+			if (number < RETRY_HINT_MIN)
+				return (RETRY_HINT_MIN);
 			return (number > DAY_SECONDS ? DAY_SECONDS : (uint32_t)number);
 		}
 		have = 0;

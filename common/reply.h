@@ -62,7 +62,7 @@ char	*text_escape(char *dst, size_t size, struct slice);
 char	*text_escape_word(char *dst, size_t size, struct slice);
 
 /* Seconds from a hint such as "try again in 300 seconds" or "in 5 minutes", 0 if none;
- * at most a day. */
+ * RETRY_HINT_MIN to a day: no host can have us come back without pause. */
 uint32_t reply_retry_hint(struct slice text);
 
 #endif

@@ -150,7 +150,8 @@ test_hints(void **state)
 {
 	static const struct { const char *in; uint32_t want; } cases[] = {
 		{ "Greylisted, please try again in 300 seconds", 300 }, { "try again in 5 minutes.", 300 },
-		{ "Retry after 2 hours", 7200 }, { "wait 30s", 30 }, { "try later in 90 Days", 0 },
+		{ "Retry after 2 hours", 7200 }, { "wait 30s", 30 }, { "wait 29s", 30 }, { "wait 31s", 31 },
+		{ "try again in 1 second", 30 }, { "try again in 0 seconds", 0 }, { "try later in 90 Days", 0 },
 		{ "30 connections in 60 seconds", 0 }, { "try again later", 0 }, { "try again in 99999 hours", 86400 },
 		{ "try again in 99999999999999999999 seconds", 86400 }, { "", 0 }, { "try again in 24 hours", 86400 },
 		{ "Come back (try in: 10 min)", 600 },
