@@ -59,7 +59,11 @@ dispatch_run(struct queue *q)
 		return;
 	q->dispatching = 1;
 	for (;;) {
+		/* A channel whose backlog went in one turn never says that it has drained. */
 		kinds = kinds_now(q);
+		if ((kinds & ~q->kinds) != 0)
+			sched_wake(q->sched);
+		q->kinds = kinds;
 		if (sched_next(q->sched, uv_now(&q->room.loop), kinds, &job) != E_OK)
 			break;
 		if (job.kind == SCHED_RUN)

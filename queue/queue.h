@@ -111,6 +111,7 @@ struct queue {
 	uint8_t		 open;			/* ... and have synced: jobs may go out */
 	uint8_t		 paused;		/* the operator's pause, kept in the store */
 	uint8_t		 dispatching;
+	unsigned	 kinds;			/* of delivery that could be served at the last look: SCHED_* */
 
 	struct store_due cursor;		/* the feed has looked at all up to here */
 	uint8_t		 feed_wanted;		/* the index has more than was looked at */
