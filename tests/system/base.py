@@ -51,6 +51,14 @@ def connects(port, host="127.0.0.1"):
     return False
 
 
+def gone(pid):
+    "Whether a process has ended; it may leave between two looks."
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def end(proc, seconds=10):
     "End a process that we started."
     if proc.poll() is None:
@@ -177,8 +185,7 @@ class Postern:
                 os.kill(pid, signal.SIGKILL)
         self.proc.wait()
         for pid in pids:
-            wait_for(f"process {pid} to go", lambda: not Path(f"/proc/{pid}").exists()
-                     or Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z", 10)
+            wait_for(f"process {pid} to go", lambda: gone(pid), 10)
 
     def ctl(self, *args, check=True):
         result = subprocess.run([str(BIN / "posternctl"), "-c", str(self.conf_path), *args],

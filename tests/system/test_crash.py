@@ -147,8 +147,7 @@ def test_F2_kill_of_master_alone(postern, hop):
     assert len(pids) >= 4
     os.kill(server.proc.pid, signal.SIGKILL)
     server.proc.wait()
-    gone = lambda pid: not Path(f"/proc/{pid}").exists() or ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    lib.wait_for("the children to leave", lambda: all(gone(pid) for pid in pids), 15)
+    lib.wait_for("the children to leave", lambda: all(lib.gone(pid) for pid in pids), 15)
     server.start()
     server.send(to="y@dest.example")
     sink.wait(2)
