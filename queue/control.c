@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -27,26 +26,13 @@ static void	pause_set(struct client *, int);
 static int	walk(struct client *);
 static int	walk_domain(struct client *);
 static void	look_at(struct client *, const struct message *);
-static void	change_message(struct client *, const struct message *);
-static void	retry_message(struct client *, const struct message *);
-static void	submit_simple(struct client *, enum store_op_kind, uint64_t, const char *, uint64_t);
-static void	on_simple(struct store_op *, int);
 static void	make_room(struct queue *);
-static struct client_wait *wait_of(struct client *);
-static void	add_change(struct client *, uint64_t, enum change_kind, uint32_t);
-static void	finish_walk(struct client *);
 static void	end(struct client *, enum ctl_status, const char *);
 
 static const struct ipc_ops client_ops = {
 	.message = on_message,
 	.closed = on_closed,
 	.drained = on_drained,
-};
-
-struct simple_op {			/* an operation without a mail in memory */
-	struct store_op	 op;		/* first */
-	struct queue	*q;
-	struct client_wait *wait;
 };
 
 void
@@ -208,8 +194,8 @@ start_one(struct client *c)
 		return;
 	}
 	if (c->req.verb != CTL_SHOW && c->req.verb != CTL_WHY) {
-		change_message(c, &m);
-		finish_walk(c);
+		control_change(c, &m);
+		control_finish(c);
 		return;
 	}
 	view_message(q, &m, c->trash, "", &v);
@@ -228,8 +214,8 @@ pause_set(struct client *c, int on)
 	}
 	c->q->paused = (uint8_t)on;
 	qlog_operator(0, on ? "paused" : "resumed", c->uid);
-	submit_simple(c, STORE_META, 0, "paused0", (uint64_t)on);
-	finish_walk(c);
+	control_submit(c, STORE_META, 0, "paused0", (uint64_t)on);
+	control_finish(c);
 	if (!on) {
 		feed_note(c->q, 0);
 		dispatch_run(c->q);
@@ -324,7 +310,7 @@ walk(struct client *c)
 		c->after.msgid = 0;
 		return (1);
 	}
-	finish_walk(c);
+	control_finish(c);
 	return (0);
 }
 
@@ -350,7 +336,7 @@ walk_domain(struct client *c)
 			continue;
 		c->last = m.msgid = found[i].msgid;
 		if (c->req.verb == CTL_FLUSH) {
-			retry_message(c, &m);
+			control_retry(c, &m);
 			continue;
 		}
 		view_message(c->q, &m, 0, c->req.text, &v);
@@ -366,7 +352,7 @@ walk_domain(struct client *c)
 		return (1);
 	if (at != NULL && c->req.verb == CTL_WHY)
 		(void)view_send_destination(c, domain);
-	finish_walk(c);
+	control_finish(c);
 	return (0);
 }
 
@@ -379,7 +365,7 @@ look_at(struct client *c, const struct message *m)
 	if (!v.match)
 		return;
 	if (c->req.verb != CTL_LIST) {
-		change_message(c, m);
+		control_change(c, m);
 		return;
 	}
 	if (c->req.state != 0 && (c->req.state & (1u << v.state)) == 0)
@@ -388,182 +374,9 @@ look_at(struct client *c, const struct message *m)
 	(void)view_send_message(c, m, &v);
 }
 
-static void
-change_message(struct client *c, const struct message *m)
-{
-	if ((m->flags & MSGF_DAMAGED) && c->req.verb != CTL_DELETE)
-		return;			/* there is nothing to try or to keep */
-	switch (c->req.verb) {
-	case CTL_HOLD:
-		if ((m->flags & MSGF_HELD) == 0) {
-			qlog_operator(m->msgid, "held", c->uid);
-			add_change(c, m->msgid, CH_HOLD, 0);
-		}
-		break;
-	case CTL_RELEASE:
-		if (m->flags & MSGF_HELD) {
-			qlog_operator(m->msgid, "released", c->uid);
-			add_change(c, m->msgid, CH_RELEASE, 0);
-		}
-		break;
-	case CTL_DELETE:
-		qlog_operator(m->msgid, "deleted", c->uid);
-		if (m->flags & MSGF_DAMAGED)	/* no mail can be made of it */
-			submit_simple(c, STORE_TRASH, m->msgid, NULL, 0);
-		else
-			add_change(c, m->msgid, CH_TRASH, 0);
-		break;
-	case CTL_UNDO:
-		qlog_operator(m->msgid, "undeleted", c->uid);
-		submit_simple(c, STORE_UNDO, m->msgid, NULL, 0);
-		break;
-	default:
-		retry_message(c, m);
-		break;
-	}
-}
-
-struct retrying {
-	struct queue	*q;
-	uint64_t	 msgid;
-	const char	*only;		/* FLUSH: recipients of this domain; else NULL */
-	struct change	*list, **tail;
-};
-
-static int
-retry_recipient(void *arg, const struct recipient *r)
-{
-	struct retrying *t = arg;
-	enum sched_state state;
-	struct sched_dest *d;
-	struct change *ch;
-	const char *at = strrchr(r->address, '@');
-
-	if (rcpt_is_over(r) || (t->only != NULL && (at == NULL || strcasecmp(at + 1, t->only) != 0)))
-		return (0);
-	if ((d = route_dest(t->q, r->address)) != NULL)
-		sched_dest_reset(t->q->sched, d);
-	/* What is ready or active is being tried, or is about to be. */
-	state = sched_state(t->q->sched, t->msgid, r->index);
-	if (state == SCHED_READY || state == SCHED_ACTIVE ||
-	    (ch = change_new(t->q, CH_RETRY, r->index)) == NULL)
-		return (0);
-	*t->tail = ch;
-	t->tail = &ch->next;
-	return (0);
-}
-
-static void
-retry_message(struct client *c, const struct message *m)
-{
-	struct retrying t = { .q = c->q, .msgid = m->msgid };
-	struct mail *mail;
-	struct change *ch;
-
-	t.tail = &t.list;
-	t.only = c->req.verb == CTL_FLUSH ? c->req.text : NULL;
-	if (store_each_recipient(c->q->store, m->msgid, retry_recipient, &t) != E_OK && t.list == NULL)
-		return;
-	qlog_operator(m->msgid, "retried", c->uid);
-	if (t.list == NULL) {
-		c->count++;
-		return;
-	}
-	if (wait_of(c) == NULL || mail_get(c->q, m->msgid, &mail) != E_OK) {
-		while ((ch = t.list) != NULL) {
-			t.list = ch->next;
-			change_free(c->q, ch);
-		}
-		return;
-	}
-	c->wait->pending++;
-	t.list->wait = c->wait;		/* one word for the message */
-	mail_change(c->q, mail, t.list);
-}
-
-static void
-add_change(struct client *c, uint64_t msgid, enum change_kind kind, uint32_t index)
-{
-	struct change *ch;
-	struct mail *mail;
-
-	if (wait_of(c) == NULL)
-		return;
-	if (mail_get(c->q, msgid, &mail) != E_OK || (ch = change_new(c->q, kind, index)) == NULL) {
-		c->wait->failed++;
-		return;
-	}
-	ch->wait = c->wait;
-	c->wait->pending++;
-	mail_change(c->q, mail, ch);
-}
-
-static void
-submit_simple(struct client *c, enum store_op_kind kind, uint64_t msgid, const char *name, uint64_t value)
-{
-	struct simple_op *s;
-
-	if (wait_of(c) == NULL)
-		return;
-	if ((s = calloc(1, sizeof(*s))) == NULL) {
-		c->wait->failed++;
-		return;
-	}
-	s->q = c->q;
-	s->wait = c->wait;
-	s->op.kind = kind;
-	s->op.done = on_simple;
-	s->op.msgid = msgid;
-	s->op.name = name;
-	s->op.value = value;
-	c->wait->pending++;
-	store_submit(c->q->store, &s->op);
-}
-
-static void
-on_simple(struct store_op *op, int err)
-{
-	struct simple_op *s = (struct simple_op *)op;
-	struct mail *m;
-
-	if (op->kind == STORE_UNDO && err == E_OK) {
-		/* A job that outlived the deletion may still hold the old record. */
-		if ((m = mail_find(s->q, op->msgid)) != NULL)
-			m->m.flags &= ~(uint32_t)MSGF_HELD;
-		feed_note(s->q, 0);
-	}
-	control_done(s->q, s->wait, err);
-	free(s);
-}
-
-static struct client_wait *
-wait_of(struct client *c)
-{
-	if (c->wait == NULL && (c->wait = calloc(1, sizeof(*c->wait))) != NULL)
-		c->wait->client = c;
-	return (c->wait);
-}
-
-void
-control_done(struct queue *q, struct client_wait *w, int err)
-{
-	w->pending--;
-	if (err == E_OK)
-		w->changed++;
-	else
-		w->failed++;
-	if (w->client == NULL) {
-		if (w->pending == 0)
-			free(w);
-		return;
-	}
-	if (w->complete && w->pending == 0)
-		finish_walk(w->client);
-}
-
 /* Everything was looked at; the answer ends when all that was changed is durable. */
-static void
-finish_walk(struct client *c)
+void
+control_finish(struct client *c)
 {
 	char text[128] = "";
 	enum ctl_status status = CTL_OK;

@@ -1,6 +1,6 @@
 /*
- * control.h -- an operator's connection, shared by control.c (who asks, what is walked) and
- * control_view.c (how messages and destinations are told).
+ * control.h -- an operator's connection, shared by control.c (who asks, what is walked),
+ * control_change.c (what is changed) and control_view.c (how messages and destinations are told).
  */
 #ifndef QUEUE_CONTROL_H
 #define QUEUE_CONTROL_H
@@ -35,6 +35,15 @@ struct view {
 	uint32_t	 damaged;	/* recipients that cannot be read */
 	int		 match;		/* the request's text names its sender or a recipient */
 };
+
+/* control.c: everything was looked at; the answer ends when all that was changed is durable. */
+void	control_finish(struct client *);
+
+/* control_change.c: what the request asks for, with one message; RETRY and FLUSH; an operation without a
+ * mail in memory. */
+void	control_change(struct client *, const struct message *);
+void	control_retry(struct client *, const struct message *);
+void	control_submit(struct client *, enum store_op_kind, uint64_t msgid, const char *name, uint64_t value);
 
 void	view_message(struct queue *, const struct message *, int trash, const char *text, struct view *);
 int	view_send_message(struct client *, const struct message *, const struct view *);
