@@ -121,7 +121,7 @@ static void
 write_readable(struct buf *b, const struct notice *n, const char *boundary)
 {
 	const struct recipient *r;
-	char date[DATE_STRLEN], id[MSGID_STRLEN], words[REPLY_TEXT_MAX + 8];
+	char date[DATE_STRLEN], id[MSGID_STRLEN], words[REPLY_TEXT_MAX + 8], relay[sizeof(r->relay)];
 	size_t i;
 
 	buf_addf(b, "\r\n--%s\r\nContent-Description: Notification\r\n"
@@ -140,8 +140,10 @@ write_readable(struct buf *b, const struct notice *n, const char *boundary)
 		buf_addf(b, "\r\n<%s>\r\n", r->address);
 		if (r->state == RCPT_EXPIRED)
 			buf_adds(b, "    was tried until its time was over; the last answer was:\r\n");
-		if (r->relay[0] != '\0')
-			buf_addf(b, r->code != 0 ? "    %s said:\r\n" : "    %s:\r\n", r->relay);
+		if (r->relay[0] != '\0') {
+			plain(relay, sizeof(relay), r->relay);
+			buf_addf(b, r->code != 0 ? "    %s said:\r\n" : "    %s:\r\n", relay);
+		}
 		if (r->code != 0)
 			(void)snprintf(words, sizeof(words), "%u %s", (unsigned)r->code, r->text);
 		write_words(b, r->code != 0 ? words : r->text);

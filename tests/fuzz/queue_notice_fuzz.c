@@ -58,13 +58,14 @@ check(const char *s, size_t len)
 {
 	static const char *const head[] = { "Date: ", "From: Mail Delivery System <MAILER-DAEMON@mx.example.org>",
 	    "To: <a@example.org>", "Subject: ", "Message-ID: ", "Auto-Submitted: auto-replied", "MIME-Version: 1.0",
-	    "Content-Type: multipart/report; report-type=delivery-status;", "\tboundary=", NULL };
+	    "Content-Type: multipart/report; report-type=delivery-status;", "\tboundary=",
+	    "Content-Transfer-Encoding: 8bit", NULL };
 	static const char *const status[] = { "Original-Envelope-Id: ", "Reporting-MTA: dns; ", "Received-From-MTA: ",
 	    "Arrival-Date: ", "Original-Recipient: ", "Final-Recipient: rfc822; b@example.net", "Action: ",
 	    "Status: ", "Remote-MTA: dns; ", "Diagnostic-Code: ", "Last-Attempt-Date: ", "Will-Retry-Until: ",
 	    "\t", NULL };
 	enum { HEAD, PREAMBLE, PART_HEAD, PART, END } at = HEAD;
-	unsigned part = 0, lines = 0;
+	unsigned part = 0, lines = 0, declared = 0, eight = 0;
 	const char *nl;
 	size_t i, n;
 
@@ -94,6 +95,7 @@ check(const char *s, size_t len)
 			else {
 				CHECK(one_of(s + i, n, head));
 				lines++;
+				declared += begins(s + i, n, "Content-Transfer-Encoding: 8bit");
 			}
 			break;
 		case PART_HEAD:
@@ -110,7 +112,10 @@ check(const char *s, size_t len)
 			break;
 		}
 	}
-	CHECK(at == END && lines == 9);
+	for (i = 0; i < len; i++)
+		eight |= (unsigned char)s[i] >= 0x80;
+	/* RFC 2045 6.4: 8-bit octets in a part are declared by the whole. */
+	CHECK(at == END && declared <= 1 && lines == 9 + declared && eight <= declared);
 }
 
 int
