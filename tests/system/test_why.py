@@ -27,7 +27,8 @@ def why(server, what, state=None):
 
 def settled(server, msgid):
     server.wait_log(rf"{msgid} .*status=")
-    lib.wait_for("the outcome to be stored", lambda: server.queue_figures()["active"] == 0)
+    lib.wait_for("the outcome to be stored", lambda: server.queue_figures()["active"] == 0
+                 and b"its outcome is being written" not in server.ctl("why", msgid, check=False).stdout)
 
 
 @pytest.mark.parametrize("stage,reply,words", [
