@@ -40,8 +40,8 @@ class Hop:
                 number = self.sessions
             threading.Thread(target=self.serve, args=(sock, number), daemon=True).start()
 
-    def play(self, sock, stage, session, ordinary):
-        "Answer one stage as the script says; whether the answer was a positive one."
+    def decide(self, sock, stage, session, ordinary):
+        "The answer to one stage as the script has it; Ended if there is none."
         what = self.script(stage, session)
         if what == "hang":
             self.closing.wait(300)
@@ -49,7 +49,11 @@ class Hop:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         if isinstance(what, str):
             raise Ended(what)
-        octets = ordinary if what is None else what
+        return ordinary if what is None else what
+
+    def play(self, sock, stage, session, ordinary):
+        "Answer one stage; whether the answer was a positive one."
+        octets = self.decide(sock, stage, session, ordinary)
         sock.sendall(octets)
         return octets[:1] in (b"2", b"3")
 
@@ -107,13 +111,14 @@ class Hop:
         body = b"".join(lines)
         session.count += 1
         try:
-            taken = self.play(sock, "dot", session, b"250 2.0.0 taken\r\n")
+            answer = self.decide(sock, "dot", session, b"250 2.0.0 taken\r\n")
         except Ended as how:
             if str(how) == "accept-drop":
                 self.keep(session, body)
             raise
-        if taken:
-            self.keep(session, body)
+        if answer.startswith(b"2"):
+            self.keep(session, body)    # before the answer: who reads of it elsewhere finds it here
+        sock.sendall(answer)
 
     def do_rset(self, sock, session, stream):
         session.rcpts = []
