@@ -131,6 +131,60 @@ test_many(void **state)
 	assert_true(c.nstep <= CLOCK_STEPS);
 }
 
+/* A step is found when it is larger than CLOCK_STEP_S, to either side. */
+static void
+test_step_limit(void **state)
+{
+	struct clock c;
+	int64_t step;
+
+	for (step = CLOCK_STEP_S - 1; step <= CLOCK_STEP_S + 1; step++) {
+		for (int sign = -1; sign <= 1; sign += 2) {
+			c = (struct clock){ 0 };
+			clock_start(&c, T0, 0, 0, 100);
+			assert_int_equal(clock_tick(&c, T0 + sign * step, 0, 200), step > CLOCK_STEP_S);
+			assert_int_equal(c.nstep, step > CLOCK_STEP_S);
+		}
+		/* The same back step while nobody ran. */
+		c = (struct clock){ 0 };
+		clock_start(&c, T0 - step, 0, T0, 100);
+		assert_int_equal(c.nstep, step > CLOCK_STEP_S);
+		assert_int_equal(clock_due(&c), T0);
+	}
+}
+
+/* Time without this process counts up to CLOCK_DOWN_S; a longer one counts as none. */
+static void
+test_down_limit(void **state)
+{
+	struct clock c;
+	int64_t down;
+
+	for (down = CLOCK_DOWN_S - 1; down <= CLOCK_DOWN_S + 1; down++) {
+		c = (struct clock){ 0 };
+		clock_start(&c, T0 + down, 0, T0, 500);
+		assert_int_equal(clock_age(&c, 400, T0 - 100), down > CLOCK_DOWN_S ? 100 : 100 + down);
+	}
+}
+
+/* One step more than are remembered pushes the oldest out, and only then. */
+static void
+test_steps_limit(void **state)
+{
+	struct clock c;
+	unsigned i, n;
+
+	for (n = CLOCK_STEPS - 1; n <= CLOCK_STEPS + 1; n++) {
+		c = (struct clock){ 0 };
+		clock_start(&c, T0, 0, 0, 10);
+		for (i = 1; i <= n; i++)
+			assert_true(clock_tick(&c, T0 + i * DAY, 0, 10 + i));
+		assert_int_equal(c.nstep, n > CLOCK_STEPS ? CLOCK_STEPS : n);
+		assert_int_equal(c.step[0].before, n > CLOCK_STEPS ? 12 : 11);
+		assert_int_equal(clock_age(&c, 5, T0), 0);
+	}
+}
+
 int
 main(void)
 {
@@ -140,6 +194,9 @@ main(void)
 		cmocka_unit_test(test_there_and_back),
 		cmocka_unit_test(test_restart),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_step_limit),
+		cmocka_unit_test(test_down_limit),
+		cmocka_unit_test(test_steps_limit),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

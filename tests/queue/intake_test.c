@@ -124,7 +124,7 @@ test_mismatch(void **state)
 static void
 test_window(void **state)
 {
-	uint64_t sent = 0, i;
+	uint64_t sent = 0, left, i;
 
 	assert_int_equal(kit_begin(&k, 1), E_OK);
 	assert_int_equal(kit_rcpt(&k, 1), E_OK);
@@ -146,7 +146,13 @@ test_window(void **state)
 	}
 	assert_true(i < 100);
 	assert_true(i * IPC_CHUNK_MAX <= TXN_AHEAD_MAX + 3 * TXN_WINDOW + TXN_MEMORY_MAX);
-	assert_int_equal(kit_chunk(&k, 1, IPC_CHUNK_MAX), E_PROTO);
+	/* The window to its last octet: one more than is left, one less, the last, and one behind it. */
+	left = TXN_WINDOW + k.credit - sent;
+	assert_in_range(left, 2, IPC_CHUNK_MAX - 1);
+	assert_int_equal(kit_chunk(&k, 1, left + 1), E_PROTO);
+	assert_int_equal(kit_chunk(&k, 1, left - 1), E_OK);
+	assert_int_equal(kit_chunk(&k, 1, 1), E_OK);
+	assert_int_equal(kit_chunk(&k, 1, 1), E_PROTO);
 	assert_true(body_memory() < TXN_AHEAD_MAX + 3 * TXN_WINDOW + 2 * TXN_MEMORY_MAX);
 }
 
@@ -226,6 +232,61 @@ test_memory(void **state)
 	assert_int_equal(k.puts, 0);
 }
 
+/* A peer has so many transactions open, and no more. */
+static void
+test_txn_limit(void **state)
+{
+	uint32_t i;
+
+	for (i = 0; i < TXN_PEER_MAX; i++)
+		assert_int_equal(kit_begin(&k, i), E_OK);
+	assert_int_equal(k.in.ntxn, TXN_PEER_MAX);
+	assert_int_equal(kit_begin(&k, i), E_PROTO);
+	assert_int_equal(kit_abort(&k, 7), E_OK);
+	assert_int_equal(kit_begin(&k, i), E_OK);
+	assert_int_equal(kit_begin(&k, i + 1), E_PROTO);
+}
+
+/* The recipients of all open transactions: the last octet may be used, not one more. */
+static void
+test_rcpt_memory_limit(void **state)
+{
+	for (int over = -1; over <= 1; over++) {
+		/* What others hold. */
+		k.memory = TXN_RCPT_MEMORY_MAX - sizeof(struct recipient) + (size_t)(ssize_t)over;
+		assert_int_equal(kit_begin(&k, 1), E_OK);
+		assert_int_equal(kit_rcpt(&k, 1), E_OK);
+		assert_int_equal(k.in.txns->failed, over > 0 ? TXN_BUSY : 0);
+		assert_int_equal(kit_abort(&k, 1), E_OK);
+		assert_int_equal(k.memory, TXN_RCPT_MEMORY_MAX - sizeof(struct recipient) + (size_t)(ssize_t)over);
+	}
+	k.memory = 0;
+}
+
+/* A body stays in memory as long as its blocks fit; the octet that needs one more sends them ahead. */
+static void
+test_body_memory_limit(void **state)
+{
+	const uint64_t full = TXN_MEMORY_MAX / sizeof(struct body_block) * BODY_CHUNK;
+	struct body *b;
+	uint64_t n;
+
+	assert_int_equal(kit_begin(&k, 1), E_OK);
+	assert_int_equal(kit_rcpt(&k, 1), E_OK);
+	assert_int_equal(kit_chunk(&k, 1, 1), E_OK);
+	for (b = k.in.txns->body; b->len < full - 1;) {
+		n = full - 1 - b->len;
+		assert_int_equal(kit_chunk(&k, 1, n > IPC_CHUNK_MAX ? IPC_CHUNK_MAX : n), E_OK);
+	}
+	assert_int_equal(k.chunks, 0);
+	assert_int_equal(kit_chunk(&k, 1, 1), E_OK);
+	assert_int_equal(b->len, full);
+	assert_int_equal(b->held, TXN_MEMORY_MAX);
+	assert_int_equal(k.chunks, 0);
+	assert_int_equal(kit_chunk(&k, 1, 1), E_OK);
+	assert_int_equal(k.chunks, 1);
+}
+
 /* smtpd dies: what was committed is ours, the rest is forgotten. */
 static void
 test_peer_dies(void **state)
@@ -258,6 +319,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_txn_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rcpt_memory_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_body_memory_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_dies, setup, teardown),
 	};
 

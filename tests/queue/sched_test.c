@@ -510,6 +510,8 @@ test_retry(void **state)
 		if (t[i].high - t[i].low > 10)	/* the whole range is used */
 			assert_true(high - low >= (t[i].high - t[i].low) * 9 / 10);
 	}
+	for (d = RETRY_HINT_MAX_S - 1; d <= RETRY_HINT_MAX_S + 1; d++)
+		assert_int_equal(sched_retry_delay(steps, 4, 1, d, 0), d > RETRY_HINT_MAX_S ? RETRY_HINT_MAX_S : d);
 	assert_int_equal(sched_retry_delay(NULL, 0, 1, 0, 0), 1);
 }
 

@@ -1,0 +1,325 @@
+/* limits_test.c -- what postern.conf may hold, at limit - 1, limit and limit + 1 (threat-model.md R3). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/mman.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/conf.h"
+#include "common/limits.h"
+#include "conf/build.h"
+#include "conf/file.h"
+
+#define DIRECTORY_OCTETS	100	/* components of a long path, its slash included */
+#define LABEL_OCTETS		50	/* labels of a long domain, its dot included */
+
+static char *
+any_anchor(const char *path, size_t max, const char **why)
+{
+	(void)path;
+	(void)max;
+	(void)why;
+	return (strdup(". IN DS 1 2 3 AB\n"));
+}
+
+static struct conf *
+build(const char *in, size_t n, char *(*read_file)(const char *, size_t, const char **), char *text,
+    size_t size)
+{
+	const struct conf_world	 world = { "host.test", read_file };
+	struct errors		 e = { 0 };
+	struct conf		*c = conf_build(slice_make(in, n), &world, &e);
+	FILE			*f = fmemopen(text, size, "w");
+
+	assert_non_null(f);
+	errors_print(&e, "c", f);
+	fputc('\0', f);
+	fclose(f);
+	errors_clear(&e);
+	return (c);
+}
+
+/* In the texts below n is what the limit is about: a number of things, of octets, or a value. */
+static void
+put_letters(FILE *f, int n)
+{
+	while (n-- > 0)
+		fputc('a', f);
+}
+
+/* n octets in parts: sep begins each of them if first, else it stands between them. */
+static void
+put_parts(FILE *f, int n, int part, char sep, int first)
+{
+	for (int i = first ? 0 : 1; i < n + !first; i++)
+		fputc(i % part == 0 && i + 1 < n + !first ? sep : 'a', f);
+}
+
+static void
+put_path(FILE *f, int n)
+{
+	put_parts(f, n, DIRECTORY_OCTETS, '/', 1);
+}
+
+static void
+put_domain(FILE *f, int n)
+{
+	put_parts(f, n, LABEL_OCTETS, '.', 0);
+}
+
+static void
+listeners(FILE *f, int n)
+{
+	for (int i = 1; i <= n; i++)
+		fprintf(f, "listener l%d { port = %d }\n", i, i);
+}
+
+static void
+listener_name(FILE *f, int n)
+{
+	fputs("listener \"", f);
+	put_letters(f, n);
+	fputs("\" { }\n", f);
+}
+
+static void
+connections(FILE *f, int n)
+{
+	fprintf(f, "listener a { connections = %d }\n", n);
+}
+
+static void
+per_address(FILE *f, int n)
+{
+	fprintf(f, "listener a { per-address = %d }\n", n);
+}
+
+static void
+per_prefix(FILE *f, int n)
+{
+	fprintf(f, "listener a { per-prefix = %d }\n", n);
+}
+
+static void
+directory(FILE *f, int n)
+{
+	fputs("directory = \"", f);
+	put_path(f, n);
+	fputs("\"\n", f);
+}
+
+static void
+runtime(FILE *f, int n)
+{
+	fputs("runtime = \"", f);
+	put_path(f, n);
+	fputs("\"\n", f);
+}
+
+static void
+anchor_path(FILE *f, int n)
+{
+	fputs("resolver { trust-anchor = \"", f);
+	put_path(f, n);
+	fputs("\" }\n", f);
+}
+
+static void
+maildir(FILE *f, int n)
+{
+	fputs("domain a.test { deliver = \"maildir:", f);
+	put_path(f, n);
+	fputs("\" }\n", f);
+}
+
+static void
+user_prefix(FILE *f, int n)
+{
+	fputs("user-prefix = ", f);
+	put_letters(f, n);
+	fputc('\n', f);
+}
+
+static void
+hostname(FILE *f, int n)
+{
+	fputs("hostname = ", f);
+	put_domain(f, n);
+	fputc('\n', f);
+}
+
+static void
+domain_label(FILE *f, int n)
+{
+	fputs("domain x.", f);
+	put_letters(f, n);
+	fputs(".test { }\n", f);
+}
+
+static void
+recipient(FILE *f, int n)
+{
+	fputs("domain a.test { recipients = { ", f);
+	put_letters(f, n);
+	fputs(" } }\n", f);
+}
+
+static void
+relay_from(FILE *f, int n)
+{
+	fputs("relay-from = { \"::1\"", f);
+	for (int i = 2; i <= n; i++)
+		fprintf(f, ", \"::%x\"", (unsigned)i);
+	fputs(" }\n", f);
+}
+
+static void
+retry_steps(FILE *f, int n)
+{
+	fputs("queue { retry = { 1s", f);
+	for (int i = 2; i <= n; i++)
+		fprintf(f, ", %ds", i);
+	fputs(" } }\n", f);
+}
+
+static void
+retry_step(FILE *f, int n)
+{
+	fprintf(f, "queue { retry = { %ds } }\n", n);
+}
+
+static void
+forwards(FILE *f, int n)
+{
+	fputs("resolver { forward = { \"::1@1\"", f);
+	for (int i = 2; i <= n; i++)
+		fprintf(f, ", \"::1@%d\"", i);
+	fputs(" } }\n", f);
+}
+
+static void
+stubs(FILE *f, int n)
+{
+	fputs("resolver {", f);
+	for (int i = 1; i <= n; i++)
+		fprintf(f, " stub s%d.test { server = { \"::1@%d\" } }\n", i, i);
+	fputs("}\n", f);
+}
+
+static void
+test_text(void **state)
+{
+	static const struct { void (*put)(FILE *, int); int max; const char *want; } cases[] = {
+		{ listeners, LISTENERS_MAX, "c: more than 64 listeners\n" },
+		{ listener_name, LISTENER_NAME_MAX, "expected a name of at most 63 letters" },
+		{ connections, LISTENER_CONNECTIONS_MAX, "expected a number from 1 to 1000000" },
+		{ per_address, LISTENER_CONNECTIONS_MAX, "expected a number from 1 to 1000000" },
+		{ per_prefix, LISTENER_CONNECTIONS_MAX, "expected a number from 1 to 1000000" },
+		{ directory, CONF_PATH_MAX, "expected an absolute path of at most 1000 octets" },
+		{ runtime, CONF_RUNTIME_MAX, "expected an absolute path of at most 90 octets" },
+		{ anchor_path, CONF_PATH_MAX, "c:1: trust-anchor: " },
+		{ maildir, CONF_PATH_MAX, "c:1: deliver: " },
+		{ user_prefix, USER_PREFIX_MAX, "expected at most 16 lower-case letters" },
+		{ hostname, DOMAIN_MAX, "domain longer than 255 octets" },
+		{ domain_label, DOMAIN_LABEL_MAX, "domain label longer than 63 octets" },
+		{ recipient, LOCAL_PART_MAX, "local part longer than 64 octets" },
+		{ relay_from, RELAY_FROM_MAX, "c:1: relay-from: more than 4096 prefixes\n" },
+		{ retry_steps, RETRY_STEPS_MAX, "c:1: retry: more than 64 steps\n" },
+		{ retry_step, RETRY_STEP_MAX, "expected a duration from 1s to 7d" },
+		{ forwards, FORWARDS_MAX, "c:1: forward: more than 64 servers\n" },
+		{ stubs, FORWARDS_MAX, "stub: more than 64 servers in all\n" },
+	};
+	static char	 said[65536];
+	struct conf	*c;
+	size_t		 n;
+	FILE		*f;
+	char		*in;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int v = cases[i].max - 1; v <= cases[i].max + 1; v++) {
+			in = NULL;
+			f = open_memstream(&in, &n);
+			assert_non_null(f);
+			cases[i].put(f, v);
+			assert_int_equal(fclose(f), 0);
+			c = build(in, n, any_anchor, said, sizeof(said));
+			if ((c != NULL) != (v <= cases[i].max) ||
+			    (c == NULL && strstr(said, cases[i].want) == NULL))
+				fail_msg("%.200s\n--- with %d says\n%s", in, v, said);
+			conf_free(c);
+			free(in);
+		}
+	}
+}
+
+/* The file itself, read as the checker reads it. */
+static void
+test_file(void **state)
+{
+	const char	*why;
+	size_t		 n, got;
+	char		*text;
+	int		 fd;
+
+	(void)state;
+	for (n = CONF_FILE_MAX - 1; n <= CONF_FILE_MAX + 1; n++) {
+		assert_int_not_equal(fd = memfd_create("conf", MFD_CLOEXEC), -1);
+		assert_int_equal(ftruncate(fd, (off_t)n), 0);
+		text = file_read_fd(fd, CONF_FILE_MAX, &got, &why);
+		if (n <= CONF_FILE_MAX) {
+			assert_non_null(text);
+			assert_int_equal(got, n);
+		} else {
+			assert_null(text);
+			assert_string_equal(why, "the file is too large");
+		}
+		free(text);
+		close(fd);
+	}
+}
+
+static void
+test_trust_anchor(void **state)
+{
+	static char	 octets[TRUST_ANCHOR_MAX + 1], said[4096];
+	char		 in[64];
+	struct conf	*c;
+	int		 fd;
+
+	(void)state;
+	memset(octets, '\n', sizeof(octets));
+	memcpy(octets, ". IN DS 1 2 3 AB", 16);
+	for (size_t n = TRUST_ANCHOR_MAX - 1; n <= TRUST_ANCHOR_MAX + 1; n++) {
+		assert_int_not_equal(fd = memfd_create("anchor", MFD_CLOEXEC), -1);
+		assert_int_equal(file_write_fd(fd, slice_make(octets, n)), 0);
+		snprintf(in, sizeof(in), "resolver { trust-anchor = /proc/self/fd/%d }\n", fd);
+		c = build(in, strlen(in), file_read, said, sizeof(said));
+		if (n <= TRUST_ANCHOR_MAX) {
+			assert_non_null(c);
+			assert_int_equal(strlen(c->resolver.trust_anchor), n);
+		} else {
+			assert_null(c);
+			assert_non_null(strstr(said, "the file is too large"));
+		}
+		conf_free(c);
+		close(fd);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest	 tests[] = {
+		cmocka_unit_test(test_text), cmocka_unit_test(test_file), cmocka_unit_test(test_trust_anchor),
+	};
+
+	return (cmocka_run_group_tests(tests, NULL, NULL));
+}
