@@ -136,3 +136,14 @@ def test_resolver_killed_in_mid_work(world):
     w.server.wait_log("resolver.*(start|pid)", count=2)
     w.server.ctl("queue", "retry", "--all", check=False)
     lib.wait_for("delivery", lambda: w.hops["127.0.0.11"].messages or w.server.ctl("queue", "retry", "--all", check=False) and False)
+
+
+def test_forwarders_are_asked(folder, postern, hop):
+    "No stub: every question goes to the configured server."
+    port = lib.free_port()
+    sink = hop(host="127.0.0.11", port=port)
+    with lib.Nsd(folder / "nsd", ZONES) as nsd:
+        server = postern(f'deliver {{ port = {port} }}\nresolver {{ trust-anchor = "" forward = {{ "127.0.0.1@{nsd.port}" }} }}\n')
+        server.send(to="x@plain.example")
+        sink.wait(1)
+        server.wait_empty()
