@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -153,6 +154,60 @@ test_refused(void **state)
 	keep = routes[1].name;	/* out of order */
 	REFUSED(routes[1].name, "a.test");
 	assert_ptr_equal(routes[1].name, keep);
+}
+
+/* How many there may be, at limit - 1, limit and limit + 1; what a daemon is handed is checked again there. */
+static void
+test_counts(void **state)
+{
+	static struct conf_listener	 many_listeners[LISTENERS_MAX + 1];
+	static struct net_prefix	 many_prefixes[RELAY_FROM_MAX + 1];
+	static uint32_t			 steps[RETRY_STEPS_MAX + 1];
+	static const char		*servers[FORWARDS_MAX + 1], *zones[FORWARDS_MAX + 1];
+	static char			 anchor[TRUST_ANCHOR_MAX + 2], names[LISTENERS_MAX + 1][24];
+	struct conf			 c = sample();
+
+	(void)state;
+	for (size_t i = 0; i < LISTENERS_MAX + 1; i++) {
+		many_listeners[i] = listeners[0];
+		snprintf(names[i], sizeof(names[i]), "l%zu", i);
+		many_listeners[i].name = names[i];
+	}
+	for (size_t i = 0; i < RELAY_FROM_MAX + 1; i++)
+		many_prefixes[i] = relay_from;
+	for (size_t i = 0; i < RETRY_STEPS_MAX + 1; i++)
+		steps[i] = RETRY_STEP_MAX;
+	for (size_t i = 0; i < FORWARDS_MAX + 1; i++) {
+		servers[i] = server[0];
+		zones[i] = zone[0];
+	}
+	c.listeners = many_listeners;
+	c.relay_from = many_prefixes;
+	c.queue.retry = steps;
+	c.resolver.forward = servers;
+	c.resolver.stub_zone = zones;
+	c.resolver.stub_server = servers;
+#define COUNTED(field, max) do { \
+		__typeof__(field) was = (field); \
+		for ((field) = (max) - 1; (field) <= (max) + 1; (field)++) \
+			assert_int_equal(unpacks(&c), (field) <= (max) ? E_OK : E_PROTO); \
+		(field) = was; \
+	} while (0)
+	COUNTED(c.nlisteners, LISTENERS_MAX);
+	COUNTED(c.nrelay_from, RELAY_FROM_MAX);
+	COUNTED(c.queue.nretry, RETRY_STEPS_MAX);
+	COUNTED(c.resolver.nforward, FORWARDS_MAX);
+	COUNTED(c.resolver.nstub, FORWARDS_MAX);
+	COUNTED(many_listeners[0].connections, LISTENER_CONNECTIONS_MAX);
+	COUNTED(many_listeners[0].per_address, LISTENER_CONNECTIONS_MAX);
+	COUNTED(many_listeners[0].per_prefix, LISTENER_CONNECTIONS_MAX);
+	COUNTED(steps[0], RETRY_STEP_MAX);
+	for (size_t n = TRUST_ANCHOR_MAX - 1; n <= TRUST_ANCHOR_MAX + 1; n++) {
+		memset(anchor, '\n', n);
+		anchor[n] = '\0';
+		c.resolver.trust_anchor = anchor;
+		assert_int_equal(unpacks(&c), n <= TRUST_ANCHOR_MAX ? E_OK : E_PROTO);
+	}
 }
 
 /* Each number of the table at min-1, min, max and max+1. */
@@ -314,7 +369,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_counts), cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_lookups), cmocka_unit_test(test_hops), cmocka_unit_test(test_path_limit),
 		cmocka_unit_test(test_memfd),
 	};

@@ -35,7 +35,7 @@ enum { C_PEERS, C_LISTENERS, C_GONE_LISTENERS, C_CONFS, C_LIMIT, C_GO, C_OLD_LIM
 
 struct child {
 	uint64_t	counter[8];
-	struct ipc	peer[4];
+	struct ipc	peer[PEERS_MAX];
 	size_t		npeers;
 };
 
@@ -560,6 +560,44 @@ test_bad_master(void **state)
 	}
 }
 
+/* What comes before GO is kept: so many channels and listeners, and one more is a fault of master. */
+static void
+test_early_limits(void **state)
+{
+	static const struct { int peers, max; } t[] = { { 1, PEERS_MAX }, { 0, LISTENERS_MAX } };
+	struct ipc_pong	pong;
+	int		peer[PEERS_MAX + 1], i, n;
+	size_t		k;
+
+	for (k = 0; k < sizeof(t) / sizeof(t[0]); k++) {
+		for (n = t[k].max - 1; n <= t[k].max + 1; n++) {
+			child_start();
+			send_start(ROOM_SMTPD);
+			send_conf(1, 1000000);
+			want_conf_ready(1, E_OK);
+			SEND(CONF_USE, conf_use, -1, { .generation = 1 });
+			log_end = send_log();
+			for (i = 0; i < n; i++) {
+				if (t[k].peers)
+					peer[i] = send_peer();
+				else
+					SEND(LISTENER, listener, STDIN_FILENO,
+					    { .index = (uint16_t)(i % LISTENERS_MAX), .name = "mx" });
+			}
+			if (n <= t[k].max) {
+				SEND(GO, empty, -1, { 0 });
+				want(IPC_READY);
+				ping(&pong);
+				assert_int_equal(pong.counter[t[k].peers ? C_PEERS : C_LISTENERS], n);
+				SEND(STOP, stop, -1, { .within_ms = 1000 });
+			}
+			assert_int_equal(child_status(), n <= t[k].max ? 0 : 1);
+			for (i = 0; t[k].peers && i < n; i++)
+				close(peer[i]);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -570,6 +608,7 @@ main(void)
 		cmocka_unit_test(test_master_gone),
 		cmocka_unit_test(test_stop_deadline),
 		cmocka_unit_test(test_bad_master),
+		cmocka_unit_test(test_early_limits),
 	};
 	int failed;
 

@@ -221,6 +221,33 @@ test_long_lines(void **state)
 	free(s);
 }
 
+/* The original's header is told up to a limit, and its lines are folded behind another. */
+static void
+test_header_limits(void **state)
+{
+	static char header[NOTICE_HEADER_MAX + 1];
+	size_t i, n, told;
+	char *s, *line;
+
+	memset(header, '~', sizeof(header));
+	for (n = NOTICE_HEADER_MAX - 1; n <= NOTICE_HEADER_MAX + 1; n++) {
+		notice.header = slice_make(header, n);
+		s = written();
+		for (i = 0, told = 0; s[i] != '\0'; i++)
+			told += s[i] == '~';
+		assert_int_equal(told, n > NOTICE_HEADER_MAX ? NOTICE_HEADER_MAX : n);
+		free(s);
+	}
+	for (n = TEXT_LINE_MAX - 1; n <= TEXT_LINE_MAX + 1; n++) {
+		notice.header = slice_make(header, n);
+		s = written();
+		assert_non_null(line = strchr(s, '~'));
+		assert_int_equal(strcspn(line, "\r"), n > TEXT_LINE_MAX ? TEXT_LINE_MAX : n);
+		assert_true((strstr(line, "\r\n\t~\r\n") != NULL) == (n > TEXT_LINE_MAX));
+		free(s);
+	}
+}
+
 static void
 test_room(void **state)
 {
@@ -279,6 +306,7 @@ main(void)
 		cmocka_unit_test_setup(test_fields, setup),
 		cmocka_unit_test_setup(test_hostile, setup),
 		cmocka_unit_test_setup(test_long_lines, setup),
+		cmocka_unit_test_setup(test_header_limits, setup),
 		cmocka_unit_test_setup(test_room, setup),
 		cmocka_unit_test(test_wanted),
 		cmocka_unit_test(test_rate),
