@@ -87,6 +87,30 @@ test_many_frames_one_datagram(void **state)
 	close(fds[1]);
 }
 
+/* A datagram is filled to its last octet; a frame that needs one more begins the next. */
+static void
+test_datagram_limit(void **state)
+{
+	static uint8_t	p[IPC_DATAGRAM_MAX + 1];
+	const size_t	whole = IPC_HEADER + 8 + IPC_CHUNK_MAX, rest = IPC_DATAGRAM_MAX - 2 * whole;
+	struct end	a;
+	size_t		n;
+	int		fds[2];
+
+	for (n = rest - 1; n <= rest + 1; n++) {
+		assert_int_equal(ipc_pair(fds), E_OK);
+		end_open(&a, fds[0], ROOM_SMTPD, ROOM_QUEUE);
+		assert_int_equal(send_chunk(&a.ch, IPC_CHUNK_MAX), E_OK);
+		assert_int_equal(send_chunk(&a.ch, IPC_CHUNK_MAX), E_OK);
+		assert_int_equal(send_chunk(&a.ch, n - IPC_HEADER - 8), E_OK);
+		ipc_flush_all();
+		assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), n <= rest ? 2 * whole + n : 2 * whole);
+		assert_int_equal(recv(fds[1], p, sizeof(p), MSG_DONTWAIT), n <= rest ? -1 : (ssize_t)n);
+		end_close(&a);
+		close(fds[1]);
+	}
+}
+
 /* Order holds between frames with and without descriptors. */
 static void
 test_order(void **state)
@@ -314,6 +338,7 @@ main(void)
 		T(test_close_loses_nothing),
 		T(test_half_closed),
 		T(test_many_frames_one_datagram),
+		T(test_datagram_limit),
 		T(test_order),
 		T(test_sequence_wraps),
 		T(test_refused_at_home),

@@ -96,6 +96,14 @@ test_reply_limits(void **state)
 		if (n <= REPLY_LINE_MAX)
 			assert_int_equal(p.r.text_len, REPLY_TEXT_MAX);
 	}
+	for (size_t n = REPLY_TEXT_MAX - 1; n <= REPLY_TEXT_MAX + 1; n++) {	/* cut, not refused */
+		memset(line, 'x', sizeof(line));
+		memcpy(line, "250 ", 4);
+		memcpy(line + 4 + n, "\r\n", 2);
+		reply_parser_init(&p);
+		assert_int_equal(reply_feed(&p, slice_make(line, 4 + n + 2), &used, NULL, NULL), E_OK);
+		assert_int_equal(p.r.text_len, n > REPLY_TEXT_MAX ? REPLY_TEXT_MAX : n);
+	}
 	for (int n = REPLY_LINES_MAX - 1; n <= REPLY_LINES_MAX + 1; n++) {
 		reply_parser_init(&p);
 		for (int i = 1; i <= n; i++) {

@@ -395,6 +395,8 @@ overload(void **state)
 	char		name[64];
 	uint32_t	i;
 	unsigned	over = 0;
+	struct asker	second, third;
+	struct ipc_dns_query	q = { .type = DNS_MX, .timeout_ms = 20000 };
 
 	/* The lookups of the test before may still be there, begun for nobody. */
 	forget();
@@ -414,10 +416,28 @@ overload(void **state)
 	ask(i, DNS_MX, "m0.mute.dead2.test", 20000);
 	assert_int_equal(got.n, 2);
 	assert_int_equal(got.last.status, DNS_OVERLOAD);
+	/* Another peer has a share of its own; both fill the table to DNS_LOOKUPS_MAX, and a third is told so. */
+	asker_init(&second, &res, on_answer);
+	asker_init(&third, &res, on_answer);
+	for (i = 6000; res.count[COUNT_LOOKUPS] < DNS_LOOKUPS_MAX; i++) {
+		(void)snprintf(q.name, sizeof(q.name), "m%u.mute.dead2.test", i);
+		q.id = i;
+		asker_ask(&second, &q);
+		assert_int_equal(got.n, 2);
+	}
+	assert_int_equal(second.nlookups, i - 6000);
+	(void)snprintf(q.name, sizeof(q.name), "m%u.mute.dead2.test", i);
+	q.id = i;
+	asker_ask(&third, &q);
+	assert_int_equal(got.n, 3);
+	assert_int_equal(got.last.status, DNS_OVERLOAD);
+	assert_int_equal(res.count[COUNT_LOOKUPS], DNS_LOOKUPS_MAX);
+	asker_clear(&third);
+	asker_clear(&second);
 	asker_clear(&asker);
 	/* A peer that comes anew finds the total still counted. */
 	assert_true(res.count[COUNT_LOOKUPS] >= DNS_LOOKUPS_PEER_MAX);
-	assert_int_equal(got.n, 2);
+	assert_int_equal(got.n, 3);
 }
 
 static void
