@@ -21,7 +21,6 @@
 #define TEXT_LINE_MAX		998	/* RFC 5322 2.1.1: what we write ourselves; longer is passed on */
 #define RCPT_MAX		1000	/* recipients of one transaction; 4.5.3.1.8 asks for 100 */
 #define HOPS_MAX		100	/* Received fields before a loop is assumed, 6.3 */
-#define HEADER_LINE_SCAN_MAX	998	/* how much of a header line is looked at to count hops */
 
 /* Inside the sender of a session's patience. */
 #define SESSION_ERRORS_MAX	20	/* then 421 */
@@ -57,7 +56,7 @@
 #define CONF_RUNTIME_MAX	90	/* runtime: a socket's path in it has to fit in 107 octets */
 #define USER_PREFIX_MAX		16
 #define RELAY_FROM_MAX		4096
-#define FORWARDS_MAX		64	/* resolver: forward, and servers of all stubs together */
+#define FORWARDS_MAX		64	/* resolver: servers of forward, and as many of all stubs */
 #define TRUST_ANCHOR_MAX	65536	/* octets of the trust anchor file */
 #define RETRY_STEPS_MAX		64
 #define RETRY_STEP_MAX		(7u * 86400u)	/* seconds: the longest wait between two attempts */
