@@ -222,7 +222,8 @@ def test_F9_no_memory_for_the_queue(postern, hop, switch):
     sink = hop()
     server = postern('queue { retry = { "1s" } }\n', route=f"smtp:[127.0.0.1]:{sink.port}", wrap=switch.wrap)
     load = Load(server, clients=8, size=60000)
-    for nth in (1, 2, 7, 50) * ROUNDS:
+    phases = (1, 2, 7, 50) * ROUNDS
+    for nth in phases:
         load.wait(20)
         failed = switch[Switch.NOMEM_FAILED]
         switch[Switch.NOMEM] = nth
@@ -232,7 +233,9 @@ def test_F9_no_memory_for_the_queue(postern, hop, switch):
         lib.wait_for("all daemons again", server.all_ready)
     load.wait(20)
     load.stop()
-    check(load, sink, server, duplicates=0)
+    # A queue that cannot allocate what a report of deliver needs ends that channel, and deliver is replaced: final dots
+    # not yet recorded, one on each of its connections, are then unsure (G3).
+    check(load, sink, server, duplicates=20 * len(phases))
 
 
 def test_F20_a_second_server_on_the_same_store(postern, hop):
