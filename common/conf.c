@@ -110,6 +110,16 @@ conf_route(const struct conf *c, const char *domain, struct hop *hop)
 }
 
 int
+conf_prefixes_have(const struct conf_prefixes *p, const struct net_addr *a)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (net_prefix_has(&p->v[i], a))
+			return (1);
+	}
+	return (0);
+}
+
+int
 conf_may_relay(const struct conf *c, const struct net_addr *client)
 {
 	for (size_t i = 0; i < c->nrelay_from; i++) {

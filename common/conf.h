@@ -35,8 +35,25 @@ struct hop {
 
 enum log_kind { LOG_TO_SYSLOG, LOG_TO_STDERR };
 
+struct conf_prefixes {			/* whom a rule is for */
+	size_t		 n;
+	struct net_prefix *v;
+};
+
+enum listener_kind {
+	LISTEN_TCP,
+	LISTEN_UNIX,		/* a socket at path; clients are known by their uid */
+};
+
 struct conf_listener {
-	const char	*name;		/* the section's title: "mx" */
+	const char	*name;		/* the section's title: "mx"; "submit" is local-submission's */
+	enum listener_kind kind;
+	const char	*path;		/* LISTEN_UNIX: absolute, at most CONF_SOCKET_MAX octets; else "" */
+	int		 everybody;	/* LISTEN_UNIX: any local user may connect (mode 0666), else the admin group (0660) */
+	int		 lmtp;		/* protocol = "lmtp" (RFC 2033) */
+	struct conf_prefixes proxy_from;	/* connections from here begin with a PROXY header, v1 or v2 */
+	struct conf_prefixes xclient_from;	/* may use XCLIENT */
+	struct conf_prefixes xforward_from;	/* may use XFORWARD */
 	struct net_addr	 addr;
 	uint16_t	 port;
 	uint32_t	 connections;	/* most at once in each process; 10000 */
@@ -50,6 +67,9 @@ struct conf_domain {
 	struct hop	 deliver;	/* a final stop only */
 	int		 all;		/* recipients = { "*" } */
 	size_t		 nrcpt;
+	const char	*catch_all;	/* address that gets what no recipient takes; "" none */
+	int		 verify;	/* relay-domain: recipients are asked for at the next hop (call-ahead) */
+	struct conf_prefixes etrn_from;	/* relay-domain: who may say ETRN for it; n = 0: anybody */
 	const char	**rcpt;		/* local parts in lower case, sorted by strcmp; no recipients at all means postmaster only */
 };
 
@@ -82,6 +102,9 @@ struct conf {
 	const char	*postmaster;	/* where double bounces go; "" logs them only */
 	uint64_t	 message_size_limit;
 
+	int		 local_submission;	/* the listener "submit" at <runtime>/submit exists, and pickup */
+	const char	*recipient_delimiter;	/* "+": alice+x is alice; any of these characters; "" none */
+
 	size_t		 nrelay_from;
 	struct net_prefix *relay_from;
 
@@ -103,6 +126,11 @@ struct conf {
 		uint32_t	 commands_max;		/* commands without a message: 1000 */
 		uint32_t	 rcpt_max;		/* 1000; RCPT_MAX at most */
 		int		 client_names;		/* look up the client's PTR name */
+		uint32_t	 header_size_max;	/* octets of a header section: 1 MB */
+		uint32_t	 header_count_max;	/* fields of it: 2000 */
+		uint32_t	 line_max;		/* octets of a line of a message, CRLF counted; 0, the default: any */
+		struct conf_prefixes vrfy_from;		/* real answers to VRFY; nobody by default */
+		struct conf_prefixes expn_from;
 	} smtpd;
 
 	struct {			/* queue { } */
@@ -114,6 +142,8 @@ struct conf {
 		int		 paused;
 		uint64_t	 store_max;		/* octets the store may grow to; 64 GB */
 		uint64_t	 reserve;		/* octets kept for deliveries and deletions: 64 MB */
+		uint32_t	 verify_positive;	/* call-ahead: a yes is good for so long: 86400 */
+		uint32_t	 verify_negative;	/* and a no: 3600 */
 	} queue;
 
 	struct {			/* deliver { } */
@@ -155,6 +185,7 @@ int		 conf_domain_takes(const struct conf_domain *, const char *local);
  * then this thread's until its next call of conf_route().  Ports of HOP_MX are deliver.port. */
 void		 conf_route(const struct conf *, const char *domain, struct hop *);
 int		 conf_may_relay(const struct conf *, const struct net_addr *);
+int		 conf_prefixes_have(const struct conf_prefixes *, const struct net_addr *);
 /* "mx", "smtp:[host]:port", "smtp:host", "maildir:/path/%d/%u": the parser of hops.
  * Strings are copied to the arena.  why gets a constant text on failure. */
 int		 hop_parse(struct hop *, struct arena *, struct slice, const char **why);

@@ -28,25 +28,33 @@
 #define LEN_stop	4
 #define LEN_ctl_client	(4 + 4 + 4 + 1)
 #define LEN_txn_begin	(4 + 8 + ADDR + 2 + 1 + 1 + 8 + STR(HELO_MAX + 1) + STR(DOMAIN_MAX + 1) + \
-			STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_txn_begin, listener)))
+			STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_txn_begin, listener)) + 8 + 4 + 4 + 8 + \
+			STR(ENVID_MAX + 1) + STR(LOGIN_MAX + 1) + STR(ORIGIN_MAX + 1))
 #define LEN_txn_rcpt	(4 + 1 + STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_txn_rcpt, orcpt)))
 #define LEN_txn_chunk	(4 + 4 + IPC_CHUNK_MAX)
-#define LEN_txn_commit	(4 + 4 + 8 + 1)
+#define LEN_txn_commit	(4 + 4 + 8 + 1 + 1)
 #define LEN_txn_abort	4
 #define LEN_txn_credit	(4 + 4)
 #define LEN_txn_result	(4 + 1 + 8)
 #define LEN_pressure	1
+#define LEN_verify	(4 + STR(ADDRESS_MAX + 1))
+#define LEN_verify_result (4 + 1 + 2 + 5 + STR(REPLY_TEXT_MAX + 1))
+#define LEN_etrn	(4 + 1 + STR(DOMAIN_MAX + 1))
+#define LEN_etrn_result	(4 + 1 + 4)
+#define LEN_submit	4
 #define LEN_dns_query	(4 + 1 + 4 + STR(DOMAIN_MAX + 1))
 #define LEN_dns_answer	IPC_PAYLOAD_MAX		/* 64 large TXT records do not fit: resolver leaves some out */
 #define LEN_job_begin	(8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 4 + STR(DOMAIN_MAX + 1) + \
-			STR(FIELD(ipc_job_begin, path)) + STR(ADDRESS_MAX + 1))
+			STR(FIELD(ipc_job_begin, path)) + STR(ADDRESS_MAX + 1) + 6 + 8 + STR(ENVID_MAX + 1))
 #define LEN_job_rcpt	(8 + 4 + 1 + STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_job_rcpt, orcpt)))
 #define LEN_job_body	(8 + 4 + IPC_CHUNK_MAX)
 #define LEN_job_id	8
 #define LEN_job_credit	(8 + 4)
-#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + STR(FIELD(ipc_job_result, relay)) + \
+#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + STR(FIELD(ipc_job_result, relay)) + \
 			STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_done	(8 + 8 + 1 + 8 + 4 + DIALOGUE_MAX)
+#define LEN_probe	(8 + 1 + 2 + 4 + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
+#define LEN_probe_result (8 + 1 + 2 + 5 + STR(FIELD(ipc_probe_result, relay)) + STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_running	(8 + 8 + 2 + 4 * JOB_RCPT_MAX)
 #define LEN_ctl_request	(1 + 1 + 1 + 8 + STR(ADDRESS_MAX + 1))
 #define LEN_ctl_message	(8 + 8 + 8 + 1 + 4 + 4 + 8 + 8 + ADDR + STR(HELO_MAX + 1) + STR(ADDRESS_MAX + 1))
@@ -111,6 +119,8 @@ room_name(unsigned room)
 		return ("resolver");
 	case ROOM_CTL:
 		return ("ctl");
+	case ROOM_PICKUP:
+		return ("pickup");
 	}
 	return ("?");
 }
@@ -160,6 +170,7 @@ ctl_verb_name(unsigned verb)
 		[CTL_HOLD] = "hold", [CTL_RELEASE] = "release", [CTL_RETRY] = "retry",
 		[CTL_DELETE] = "delete", [CTL_UNDO] = "undo", [CTL_FLUSH] = "flush",
 		[CTL_PAUSE] = "pause", [CTL_RESUME] = "resume", [CTL_WHY] = "why",
+		[CTL_LOOKUP] = "lookup",
 	};
 
 	return (NAME_OF(names, verb));

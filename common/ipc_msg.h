@@ -28,7 +28,8 @@ enum {				/* bits, so that a table cell can name several */
 	ROOM_DELIVER = 8,
 	ROOM_RESOLVER = 16,
 	ROOM_CTL = 32,
-	ROOM_DAEMON = ROOM_SMTPD | ROOM_QUEUE | ROOM_DELIVER | ROOM_RESOLVER,
+	ROOM_PICKUP = 64,
+	ROOM_DAEMON = ROOM_SMTPD | ROOM_QUEUE | ROOM_DELIVER | ROOM_RESOLVER | ROOM_PICKUP,
 };
 
 enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
@@ -60,6 +61,13 @@ enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
 	M(TXN_CREDIT,	txn_credit,	ROOM_QUEUE,	ROOM_SMTPD,	0) /* that many octets more */ \
 	M(TXN_RESULT,	txn_result,	ROOM_QUEUE,	ROOM_SMTPD,	0) /* durable, or why not; ends the transaction */ \
 	M(PRESSURE,	pressure,	ROOM_QUEUE,	ROOM_SMTPD,	0) /* take mail or refuse it with 452 */ \
+	/* smtpd and queue: what a client asks beside. */ \
+	M(VERIFY,	verify,		ROOM_SMTPD,	ROOM_QUEUE,	0) /* would the next hop take this recipient? */ \
+	M(VERIFY_RESULT, verify_result,	ROOM_QUEUE,	ROOM_SMTPD,	0) \
+	M(ETRN,		etrn,		ROOM_SMTPD,	ROOM_QUEUE,	0) /* RFC 1985: try what waits for a node */ \
+	M(ETRN_RESULT,	etrn_result,	ROOM_QUEUE,	ROOM_SMTPD,	0) \
+	/* Local mail that waited in the drop directory. */ \
+	M(SUBMIT,	submit,		ROOM_PICKUP,	ROOM_SMTPD,	1) /* fd: a stream; SMTP with this local user follows on it */ \
 	/* Names. */ \
 	M(DNS_QUERY,	dns_query,	ROOM_SMTPD | ROOM_DELIVER, ROOM_RESOLVER, 0) \
 	M(DNS_ANSWER,	dns_answer,	ROOM_RESOLVER,	ROOM_SMTPD | ROOM_DELIVER, 0) \
@@ -74,6 +82,8 @@ enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
 	M(JOB_ACK,	job_id,		ROOM_QUEUE,	ROOM_DELIVER,	0) /* the outcomes are durable: forget them */ \
 	M(JOB_RUNNING,	job_running,	ROOM_DELIVER,	ROOM_QUEUE,	0) /* after a new channel: still at work on these */ \
 	M(JOB_SYNC,	empty,		ROOM_DELIVER,	ROOM_QUEUE,	0) /* ... and that was all; jobs may come */ \
+	M(PROBE,	probe,		ROOM_QUEUE,	ROOM_DELIVER,	0) /* ask a next hop about one recipient, send no message */ \
+	M(PROBE_RESULT,	probe_result,	ROOM_DELIVER,	ROOM_QUEUE,	0) \
 	/* The operator. */ \
 	M(CTL_REQUEST,	ctl_request,	ROOM_CTL,	ROOM_MASTER | ROOM_QUEUE, 0) \
 	M(CTL_MESSAGE,	ctl_message,	ROOM_QUEUE,	ROOM_CTL,	0) /* a row: one queued message */ \
@@ -122,18 +132,47 @@ struct ipc_stop { uint32_t within_ms; };
 struct ipc_ctl_client { uint32_t uid, gid, pid; uint8_t verb; };	/* the kernel's word, not the client's */
 
 /* ---- smtpd and queue ---- */
+enum protocol {			/* what the client said hello with (RFC 5321 4.1.1.1, 2033 4.1) */
+	PROTO_SMTP,		/* HELO */
+	PROTO_ESMTP,		/* EHLO */
+	PROTO_LMTP,		/* LHLO */
+	PROTOCOLS
+};
+enum body_kind {		/* BODY= (RFC 6152, 3030) */
+	BODY_7BIT,
+	BODY_8BIT,
+	BODY_BINARY,		/* any octets: lines may be of any length, CR and LF may stand alone */
+	BODY_KINDS
+};
+enum dsn_ret { RET_NONE, RET_FULL, RET_HDRS, RETS };			/* RFC 3461 4.3 */
+enum by_mode { BY_NONE, BY_NOTIFY, BY_RETURN, BY_MODES };		/* RFC 2852 4: none, N, R */
+
 struct ipc_txn_begin {
 	uint32_t	txn;			/* smtpd's number; unique on this channel while open */
 	uint64_t	session;		/* for logs */
 	struct net_addr	client;
 	uint16_t	client_port;
-	uint8_t		esmtp;			/* EHLO was said: "with ESMTP" (RFC 5321 4.4) */
-	uint8_t		body8;			/* BODY=8BITMIME was declared (RFC 6152) */
+	uint8_t		protocol;		/* enum protocol: "with ESMTP" (RFC 5321 4.4, 3848) */
+	uint8_t		body;			/* enum body_kind */
 	uint64_t	size_hint;		/* SIZE= or 0 */
 	char		helo[HELO_MAX + 1];
 	char		name[DOMAIN_MAX + 1];	/* the client's verified name, or "" */
 	char		sender[ADDRESS_MAX + 1];	/* "" is <> */
 	char		listener[64];
+	uint8_t		utf8;			/* SMTPUTF8 was declared (RFC 6531 3.4) */
+	uint8_t		ret;			/* enum dsn_ret */
+	uint8_t		by_mode;		/* enum by_mode */
+	uint8_t		by_trace;		/* T was given */
+	uint8_t		prioritized;		/* MT-PRIORITY was given (RFC 6710) */
+	int8_t		priority;		/* -9..9, 0 if not given */
+	uint8_t		hold;			/* an access rule wants the operator to look first */
+	uint8_t		local;			/* a process of this host, by its uid; client is :: then */
+	uint32_t	uid;
+	int32_t		by_s;			/* seconds from now on, may be negative with BY_NOTIFY; RFC 2852 4 */
+	int64_t		hold_until;		/* epoch seconds; 0: at once (RFC 4865) */
+	char		envid[ENVID_MAX + 1];	/* RFC 3461 4.4, decoded from xtext; "" if not given */
+	char		login[LOGIN_MAX + 1];	/* who authenticated, or the local user's name; "" unknown */
+	char		origin[ORIGIN_MAX + 1];	/* by XFORWARD, for logs: "name[address]:port"; "" if not given */
 };
 enum {				/* NOTIFY (RFC 3461 4.1); 0: not given */
 	NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8,
@@ -142,10 +181,16 @@ struct ipc_txn_rcpt {
 	uint32_t	txn;
 	uint8_t		notify;
 	char		address[ADDRESS_MAX + 1];
-	char		orcpt[512];		/* RFC 3461 4.2, "" if not given */
+	char		orcpt[ORCPT_MAX + 1];	/* RFC 3461 4.2: "rfc822;a@b", decoded from xtext; "" if not given */
 };
 struct ipc_txn_chunk { uint32_t txn; struct slice data; };	/* 1..IPC_CHUNK_MAX octets */
-struct ipc_txn_commit { uint32_t txn; uint32_t nrcpt; uint64_t body_len; uint8_t hops; };	/* hops: Received fields seen */
+struct ipc_txn_commit {
+	uint32_t	txn;
+	uint32_t	nrcpt;
+	uint64_t	body_len;
+	uint8_t		hops;			/* Received fields seen */
+	uint8_t		header8;		/* the header section holds octets that are not ASCII */
+};
 struct ipc_txn_abort { uint32_t txn; };
 struct ipc_txn_credit { uint32_t txn; uint32_t octets; };
 enum txn_status {
@@ -154,11 +199,33 @@ enum txn_status {
 	TXN_BUSY,		/* 452 4.3.1: memory or other passing shortage */
 	TXN_IO,			/* 451 4.3.0: the store failed */
 	TXN_MISMATCH,		/* 451 4.3.0: counts do not match what was sent; a fault of ours */
+	TXN_EXPANSION,		/* 554 5.4.6: the recipients' aliases lead to more than EXPANSION_MAX, or to none */
 	TXN_STATUSES
 };
 struct ipc_txn_result { uint32_t txn; uint8_t status; uint64_t msgid; };
 enum pressure { PRESSURE_NONE, PRESSURE_FULL, PRESSURE_BUSY, PRESSURE_IO, PRESSURES };
 struct ipc_pressure { uint8_t state; };		/* sent on each change and once when the channel opens */
+struct ipc_verify { uint32_t id; char address[ADDRESS_MAX + 1]; };
+enum verify_status { VERIFY_TAKEN, VERIFY_REFUSED, VERIFY_UNKNOWN, VERIFY_STATUSES };	/* unknown: could not find out in time */
+struct ipc_verify_result {
+	uint32_t	id;
+	uint8_t		status;			/* enum verify_status */
+	uint16_t	code;			/* of the next hop, 0 if it said none */
+	struct enhanced	enhanced;		/* 0.0.0 if none */
+	char		text[REPLY_TEXT_MAX + 1];
+};
+enum etrn_kind { ETRN_NODE, ETRN_TREE, ETRN_QUEUE, ETRN_KINDS };	/* "name", "@name": its subdomains too, "#name" (RFC 1985 5) */
+struct ipc_etrn { uint32_t id; uint8_t kind; char name[DOMAIN_MAX + 1]; };
+enum etrn_status {		/* RFC 1985 5.3 */
+	ETRN_STARTED,		/* 250: queuing for the node started; how many is not said */
+	ETRN_NOTHING,		/* 251: no messages wait */
+	ETRN_PENDING,		/* 252: messages are pending, their delivery was begun before */
+	ETRN_COUNTED,		/* 253: so many messages are started now */
+	ETRN_UNABLE,		/* 458 */
+	ETRN_STATUSES
+};
+struct ipc_etrn_result { uint32_t id; uint8_t status; uint32_t count; };
+struct ipc_submit { uint32_t uid; };
 
 /* ---- names ---- */
 enum dns_type { DNS_ADDR, DNS_MX, DNS_PTR, DNS_TXT, DNS_TLSA, DNS_TYPES };	/* ADDR: A and AAAA together */
@@ -205,21 +272,28 @@ struct ipc_job_begin {
 	uint64_t	msgid;
 	uint64_t	body_len;		/* octets that follow in JOB_BODY, CRLF line ends, dots not stuffed */
 	int64_t		arrival;		/* epoch seconds, for Received-like fields and logs */
-	uint8_t		body8;
+	uint8_t		body;			/* enum body_kind */
 	uint8_t		hop;			/* enum hop_kind */
 	uint16_t	port;
 	uint16_t	nrcpt;			/* 1..JOB_RCPT_MAX */
 	uint32_t	attempt;		/* 0 for the first */
 	char		host[DOMAIN_MAX + 1];	/* HOP_SMTP: the host; HOP_MX: the domain whose MX to use */
 	char		path[1024];		/* HOP_MAILDIR */
-	char		sender[ADDRESS_MAX + 1];
+	char		sender[ADDRESS_MAX + 1];	/* of these recipients: a list's owner, else the message's */
+	uint8_t		header8;		/* as in txn_commit: with a non-ASCII address, what needs SMTPUTF8 */
+	uint8_t		ret;			/* enum dsn_ret */
+	uint8_t		by_mode, by_trace;
+	uint8_t		prioritized;
+	int8_t		priority;
+	int64_t		by_time;		/* epoch seconds: the deadline of RFC 2852, if by_mode */
+	char		envid[ENVID_MAX + 1];
 };
 struct ipc_job_rcpt {
 	uint64_t	job;
 	uint32_t	index;			/* of the recipient within the message */
 	uint8_t		notify;
 	char		address[ADDRESS_MAX + 1];
-	char		orcpt[512];
+	char		orcpt[ORCPT_MAX + 1];
 };
 struct ipc_job_body { uint64_t job; struct slice data; };
 struct ipc_job_id { uint64_t job; };
@@ -231,6 +305,12 @@ enum outcome {
 	OUT_UNSURE,		/* the final dot was sent, its answer was never learned (G3) */
 	OUTCOMES
 };
+enum handed {			/* who answers for NOTIFY=SUCCESS from now on (RFC 3461 5.2) */
+	HANDED_FINAL,		/* in the mailbox: we say "delivered" */
+	HANDED_DSN,		/* the next hop took the DSN parameters: it will */
+	HANDED_PLAIN,		/* it knows no DSN: we say "relayed" */
+	HANDED_KINDS
+};
 struct ipc_job_result {
 	uint64_t	job, msgid;
 	uint32_t	index;
@@ -240,6 +320,7 @@ struct ipc_job_result {
 	uint32_t	delay_ms;		/* this attempt */
 	uint32_t	retry_hint;		/* seconds, 0 if none */
 	uint8_t		stage;			/* enum stage */
+	uint8_t		handed;			/* enum handed, if delivered */
 	char		relay[DOMAIN_MAX + 64];	/* "mx.example.net[198.51.100.3]:25", "maildir", "" before one was chosen */
 	char		text[REPLY_TEXT_MAX + 1];	/* the remote host's words, or ours where it said nothing */
 };
@@ -264,6 +345,23 @@ struct ipc_job_done {
 	uint64_t	provider;		/* hash of the best-preference MX host set, 0 if unknown (design.md 5) */
 	struct slice	dialogue;		/* at most DIALOGUE_MAX printable octets, lines ended by LF; "" on plain success */
 };
+/* PROBE: HOP_MX and HOP_SMTP alone; PROBE_RESULT speaks of the RCPT, its outcome is never OUT_UNSURE. */
+struct ipc_probe {
+	uint64_t	id;
+	uint8_t		hop;			/* enum hop_kind */
+	uint16_t	port;
+	uint32_t	timeout_ms;
+	char		host[DOMAIN_MAX + 1];
+	char		address[ADDRESS_MAX + 1];
+};
+struct ipc_probe_result {
+	uint64_t	id;
+	uint8_t		outcome;		/* enum outcome */
+	uint16_t	code;
+	struct enhanced	enhanced;		/* never 0.0.0 */
+	char		relay[DOMAIN_MAX + 64];
+	char		text[REPLY_TEXT_MAX + 1];
+};
 struct ipc_job_running { uint64_t job, msgid; uint16_t nrcpt; uint32_t index[JOB_RCPT_MAX]; };
 
 /* ---- the operator ---- */
@@ -272,6 +370,7 @@ enum ctl_verb {
 	CTL_STATUS_MASTER, CTL_RELOAD, CTL_STOP,			/* master answers */
 	CTL_STATUS_QUEUE, CTL_LIST, CTL_SHOW, CTL_HOLD, CTL_RELEASE,	/* queue answers */
 	CTL_RETRY, CTL_DELETE, CTL_UNDO, CTL_FLUSH, CTL_PAUSE, CTL_RESUME, CTL_WHY,
+	CTL_LOOKUP,							/* what would happen to a recipient: CTL_TEXT, step by step */
 	CTL_VERBS
 };
 const char	*ctl_verb_name(unsigned);
@@ -356,7 +455,8 @@ struct ipc;
 #define IPC_PAYLOADS(P) \
 	P(empty) P(start) P(conf_blob) P(conf_use) P(conf_ready) P(listener) P(channel) P(log_socket) P(ping) \
 	P(pong) P(stop) P(ctl_client) P(txn_begin) P(txn_rcpt) P(txn_chunk) P(txn_commit) P(txn_abort) \
-	P(txn_credit) P(txn_result) P(pressure) P(dns_query) P(dns_answer) P(job_begin) P(job_rcpt) \
+	P(txn_credit) P(txn_result) P(pressure) P(verify) P(verify_result) P(etrn) P(etrn_result) P(submit) \
+	P(probe) P(probe_result) P(dns_query) P(dns_answer) P(job_begin) P(job_rcpt) \
 	P(job_body) P(job_id) P(job_credit) P(job_result) P(job_done) P(job_running) P(ctl_request) \
 	P(ctl_message) P(ctl_rcpt) P(ctl_text) P(ctl_daemon) P(ctl_queue) P(ctl_end)
 #define IPC_PROTO(x) \

@@ -15,7 +15,7 @@ ipc_pack_job_begin(struct wr *w, const struct ipc_job_begin *m)
 	wr_u64(w, m->msgid);
 	wr_u64(w, m->body_len);
 	wr_u64(w, (uint64_t)m->arrival);
-	wr_u8(w, m->body8);
+	wr_u8(w, m->body);
 	wr_u8(w, m->hop);
 	wr_u16(w, m->port);
 	wr_u16(w, m->nrcpt);
@@ -23,6 +23,14 @@ ipc_pack_job_begin(struct wr *w, const struct ipc_job_begin *m)
 	wr_str(w, m->host);
 	wr_str(w, m->path);
 	wr_str(w, m->sender);
+	wr_u8(w, m->header8);
+	wr_u8(w, m->ret);
+	wr_u8(w, m->by_mode);
+	wr_u8(w, m->by_trace);
+	wr_u8(w, m->prioritized);
+	wr_u8(w, (uint8_t)m->priority);
+	wr_u64(w, (uint64_t)m->by_time);
+	wr_str(w, m->envid);
 }
 
 int
@@ -32,7 +40,7 @@ ipc_unpack_job_begin(struct rd *r, struct ipc_job_begin *m)
 	m->msgid = ipc_rd_id(r);
 	m->body_len = ipc_rd_u64max(r, BODY_MAX);
 	m->arrival = ipc_rd_time(r);
-	m->body8 = rd_u8max(r, 1);
+	m->body = rd_u8max(r, BODY_KINDS - 1);
 	m->hop = rd_u8max(r, HOP_KINDS - 1);
 	m->port = rd_u16(r);
 	m->nrcpt = ipc_rd_u16range(r, 1, JOB_RCPT_MAX);
@@ -40,6 +48,14 @@ ipc_unpack_job_begin(struct rd *r, struct ipc_job_begin *m)
 	rd_str(r, m->host, sizeof(m->host));
 	rd_str(r, m->path, sizeof(m->path));
 	rd_str(r, m->sender, sizeof(m->sender));
+	m->header8 = rd_u8max(r, 1);
+	m->ret = rd_u8max(r, RETS - 1);
+	m->by_mode = rd_u8max(r, BY_MODES - 1);
+	m->by_trace = rd_u8max(r, 1);
+	m->prioritized = rd_u8max(r, 1);
+	m->priority = ipc_rd_priority(r);
+	m->by_time = ipc_rd_time(r);
+	rd_str(r, m->envid, sizeof(m->envid));
 	if (m->hop == HOP_MAILDIR ? m->path[0] != '/' : m->host[0] == '\0' || m->port == 0)
 		rd_fail(r);
 	return (rd_end(r));
@@ -123,6 +139,7 @@ ipc_pack_job_result(struct wr *w, const struct ipc_job_result *m)
 	wr_u32(w, m->delay_ms);
 	wr_u32(w, m->retry_hint);
 	wr_u8(w, m->stage);
+	wr_u8(w, m->handed);
 	wr_str(w, m->relay);
 	wr_str(w, m->text);
 }
@@ -139,6 +156,7 @@ ipc_unpack_job_result(struct rd *r, struct ipc_job_result *m)
 	m->delay_ms = rd_u32(r);
 	m->retry_hint = rd_u32(r);
 	m->stage = rd_u8max(r, STAGES - 1);
+	m->handed = rd_u8max(r, HANDED_KINDS - 1);
 	rd_str(r, m->relay, sizeof(m->relay));
 	rd_str(r, m->text, sizeof(m->text));
 	return (rd_end(r));
@@ -187,5 +205,55 @@ ipc_unpack_job_running(struct rd *r, struct ipc_job_running *m)
 	m->nrcpt = ipc_rd_u16range(r, 1, JOB_RCPT_MAX);
 	for (i = 0; r->err == E_OK && i < m->nrcpt; i++)
 		m->index[i] = rd_u32(r);
+	return (rd_end(r));
+}
+
+void
+ipc_pack_probe(struct wr *w, const struct ipc_probe *m)
+{
+	wr_u64(w, m->id);
+	wr_u8(w, m->hop);
+	wr_u16(w, m->port);
+	wr_u32(w, m->timeout_ms);
+	wr_str(w, m->host);
+	wr_str(w, m->address);
+}
+
+int
+ipc_unpack_probe(struct rd *r, struct ipc_probe *m)
+{
+	m->id = ipc_rd_id(r);
+	m->hop = rd_u8max(r, HOP_KINDS - 1);
+	m->port = ipc_rd_u16range(r, 1, UINT16_MAX);
+	m->timeout_ms = rd_u32(r);
+	ipc_rd_str1(r, m->host, sizeof(m->host));
+	ipc_rd_str1(r, m->address, sizeof(m->address));
+	if (m->hop != HOP_MX && m->hop != HOP_SMTP)
+		rd_fail(r);
+	return (rd_end(r));
+}
+
+void
+ipc_pack_probe_result(struct wr *w, const struct ipc_probe_result *m)
+{
+	wr_u64(w, m->id);
+	wr_u8(w, m->outcome);
+	wr_u16(w, m->code);
+	ipc_wr_enhanced(w, &m->enhanced);
+	wr_str(w, m->relay);
+	wr_str(w, m->text);
+}
+
+int
+ipc_unpack_probe_result(struct rd *r, struct ipc_probe_result *m)
+{
+	m->id = ipc_rd_id(r);
+	m->outcome = rd_u8max(r, OUTCOMES - 1);
+	m->code = ipc_rd_code(r);
+	ipc_rd_enhanced(r, &m->enhanced, 0);
+	rd_str(r, m->relay, sizeof(m->relay));
+	rd_str(r, m->text, sizeof(m->text));
+	if (m->outcome == OUT_UNSURE)
+		rd_fail(r);
 	return (rd_end(r));
 }

@@ -86,6 +86,17 @@ ipc_rd_time(struct rd *r)
 	return ((int64_t)ipc_rd_u64max(r, INT64_MAX));
 }
 
+/* RFC 6710 4.2; sent as its two's complement. */
+static inline int8_t
+ipc_rd_priority(struct rd *r)
+{
+	int8_t v = (int8_t)rd_u8(r);
+
+	if (v < -PRIORITY_MAX || v > PRIORITY_MAX)
+		rd_fail(r);
+	return (v);
+}
+
 /* A string that must not be empty. */
 static inline void
 ipc_rd_str1(struct rd *r, char *dst, size_t size)

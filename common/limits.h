@@ -27,6 +27,13 @@
 #define SESSION_COMMANDS_MAX	1000	/* commands without a message, then 421 */
 #define SESSION_MAILS_MAX	100000u	/* MAIL commands taken in one session; RFC 9422 MAILMAX */
 #define HELO_MAX		255
+#define ENVID_MAX		100	/* RFC 3461 4.4, decoded */
+#define ORCPT_MAX		500	/* RFC 3461 4.2: type, ";" and the decoded address */
+#define LOGIN_MAX		255	/* an authenticated or local user's name */
+#define ORIGIN_MAX		340	/* XFORWARD's client, as one text */
+#define BY_MAX_S		999999999	/* RFC 2852 4: by-time has up to nine digits */
+#define HOLD_MAX_S		(30u * 86400u)	/* FUTURERELEASE: the longest wait that can be asked for */
+#define PRIORITY_MAX		9	/* RFC 6710 4.2: -9 to 9 */
 
 /* Channels between the daemons. */
 #define IPC_DATAGRAM_MAX	65536	/* one datagram: whole frames, nothing else */
@@ -49,6 +56,15 @@
 /* Configuration. */
 #define CONF_BLOB_MAX		(64u << 20)	/* a packed snapshot */
 #define CONF_FILE_MAX		(16u << 20)	/* the text of postern.conf */
+
+/* Tables: what postern-conf compiles from text files. */
+#define TABLE_KEY_MAX		512	/* a key; an address has at most ADDRESS_MAX */
+#define TABLE_LINE_MAX		(4u << 20)	/* a line of a table file with the lines that continue it */
+#define TABLE_IMAGE_MAX		(4ull << 30)	/* the image of all tables */
+#define TABLE_FILES_MAX		64	/* files of one map */
+#define TABLE_INCLUDES_MAX	10000	/* :include: lists of one table */
+#define TABLE_NESTED_MAX	32	/* if ... endif in a cidr: file */
+#define ACCESS_TEXT_MAX		400	/* the text of an access rule */
 #define LISTENERS_MAX		64
 #define LISTENER_NAME_MAX	63
 #define LISTENER_CONNECTIONS_MAX 1000000	/* what a listener's limits may be set to */
@@ -73,7 +89,13 @@
 #define DNS_TTL_MAX		86400	/* seconds; more is cut to this */
 #define DNS_ABANDONED_MS	60000	/* a question nobody waits for any more is given up after this */
 
+/* Recipients. */
+#define ALIAS_DEPTH_MAX		32	/* steps from a recipient to one of its ends */
+#define EXPANSION_MAX		100000	/* ends of all recipients of one message */
+
 /* Queue. */
+#define VERIFY_WAIT_MS		15000	/* a client waits so long for a call-ahead, then 450 */
+#define VERIFY_PEER_MAX		1024	/* questions of one smtpd not answered yet */
 #define JOBS_HELD_MAX		4096	/* jobs with one deliver process that are not acknowledged yet; deliver itself takes twice that */
 #define SCHED_WINDOW		10000	/* recipients in memory because they are due or being delivered */
 #define SCHED_DEST_SHARE	1250	/* of them for one destination */

@@ -65,7 +65,7 @@ job_new(struct deliver *d, const struct ipc_job_begin *b)
 	j->attempt = b->attempt;
 	j->hop = b->hop;
 	j->port = b->port;
-	j->body8 = b->body8;
+	j->body8 = b->body != BODY_7BIT;
 	j->nrcpt = b->nrcpt;
 	j->nopen = b->nrcpt;
 	j->granted = JOB_WINDOW;

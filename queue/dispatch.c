@@ -234,7 +234,7 @@ send_head(struct job *job, const struct recipient *rcpt, uint16_t n, const struc
 	b.msgid = job->msgid;
 	b.body_len = msg->body_len;
 	b.arrival = msg->arrival;
-	b.body8 = (msg->flags & MSGF_BODY8) != 0;
+	b.body = (msg->flags & MSGF_BODY8) != 0 ? BODY_8BIT : BODY_7BIT;
 	b.hop = (uint8_t)hop->kind;
 	b.port = hop->port;
 	b.nrcpt = n;

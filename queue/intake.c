@@ -216,7 +216,7 @@ on_commit(struct intake *in, struct rd *r)
 	msg->body_len = t->body->len;
 	msg->nchunk = t->body->nchunk;
 	msg->nrcpt = t->nrcpt;
-	msg->flags = (t->begin.body8 ? MSGF_BODY8 : 0) | (t->begin.esmtp ? MSGF_ESMTP : 0);
+	msg->flags = (t->begin.body != BODY_7BIT ? MSGF_BODY8 : 0) | (t->begin.protocol != PROTO_SMTP ? MSGF_ESMTP : 0);
 	msg->client = t->begin.client;
 	memcpy(msg->helo, t->begin.helo, sizeof(msg->helo));
 	memcpy(msg->client_name, t->begin.name, sizeof(msg->client_name));

@@ -46,6 +46,6 @@ received_write(char *dst, const struct ipc_txn_begin *b, const char *hostname, u
 		(void)snprintf(fortext, sizeof(fortext), "\r\n\tfor <%s>", rcpt);
 	n = snprintf(dst, RECEIVED_MAX, "Received: from %s (%s%s[%s%s])\r\n\tby %s with %s id %s%s;\r\n\t%s\r\n",
 	    helo[0] != '\0' ? helo : "unknown", b->name, b->name[0] != '\0' ? " " : "", tag, ip,
-	    hostname, b->esmtp ? "ESMTP" : "SMTP", msgid_str(msgid, id), fortext, date_str(now, date));
+	    hostname, b->protocol != PROTO_SMTP ? "ESMTP" : "SMTP", msgid_str(msgid, id), fortext, date_str(now, date));
 	return (n > 0 && n < RECEIVED_MAX ? (size_t)n : 0);
 }

@@ -23,6 +23,13 @@ enum {					/* message.flags */
 	MSGF_DELAY_SENT = 8,		/* the sender was told of the delay */
 	MSGF_DONE = 16,			/* every outcome is recorded (S3): only removal is left */
 	MSGF_ESMTP = 32,
+	MSGF_UTF8 = 128,		/* SMTPUTF8 was declared */
+	MSGF_HEADER8 = 256,		/* its header section is not ASCII */
+	MSGF_BY_TRACE = 512,		/* RFC 2852 4: T */
+	MSGF_PRIORITIZED = 1024,	/* MT-PRIORITY was given */
+	MSGF_LMTP = 2048,
+	MSGF_LOCAL = 4096,		/* from a process of this host: uid */
+	MSGF_BY_SENT = 8192,		/* the sender was told that the deadline (BY_NOTIFY) has passed */
 	MSGF_DAMAGED = 64,		/* never stored: the record cannot be read, only msgid is known */
 };
 
@@ -37,8 +44,15 @@ struct message {
 	char		helo[HELO_MAX + 1];
 	char		client_name[DOMAIN_MAX + 1];
 	char		sender[ADDRESS_MAX + 1];
-	char		envid[128];	/* RFC 3461 ENVID, "" if none */
-	uint8_t		ret;		/* RFC 3461 RET: 0 none, 1 FULL, 2 HDRS */
+	char		envid[ENVID_MAX + 1];	/* RFC 3461 ENVID, decoded; "" if none */
+	uint8_t		ret;		/* enum dsn_ret */
+	uint8_t		body;		/* enum body_kind */
+	uint8_t		by_mode;	/* enum by_mode */
+	int8_t		priority;	/* RFC 6710 */
+	uint32_t	uid;		/* MSGF_LOCAL */
+	int64_t		by_time;	/* epoch seconds: RFC 2852's deadline, if by_mode */
+	int64_t		hold_until;	/* epoch seconds: no attempt before (RFC 4865); 0 none */
+	char		login[LOGIN_MAX + 1];
 };
 
 struct recipient {
@@ -52,9 +66,12 @@ struct recipient {
 	struct enhanced	enhanced;
 	uint8_t		stage;
 	char		address[ADDRESS_MAX + 1];
-	char		orcpt[512];
+	char		orcpt[ORCPT_MAX + 1];
 	char		relay[DOMAIN_MAX + 64];
 	char		text[REPLY_TEXT_MAX + 1];
+	char		sender[ADDRESS_MAX + 1];	/* of this recipient, by owner-: notices go there; "" the message's own */
+	char		alias[ADDRESS_MAX + 1];	/* whom the client named, if an alias led here; "" else */
+	uint8_t		owned;		/* sender counts, even if it is "" (which is <>) */
 };
 
 #define RECORD_MAX	4096		/* no packed record is longer */

@@ -29,7 +29,7 @@ txn_new(struct smtp_env *env)
 		return (t);
 	}
 	if ((t = calloc(1, sizeof(*t))) != NULL)
-		buf_init(&t->rcpts, (size_t)RCPT_MAX * (ADDRESS_MAX + 1));
+		buf_init(&t->rcpts, (size_t)RCPT_MAX * TXN_RCPT_OCTETS);
 	return (t);
 }
 
@@ -147,7 +147,7 @@ cmd_mail(struct smtp_session *s)
 		return;
 	}
 	t->size_hint = size;
-	t->body8 = body8;
+	t->body = body8 ? BODY_8BIT : BODY_7BIT;
 	memcpy(t->sender, a.text, strlen(a.text) + 1);
 	s->txn = t;
 	s->mails++;

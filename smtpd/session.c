@@ -15,9 +15,10 @@ static const struct {
 	uint32_t	to;
 } steps[] = {
 	{ ST_CONNECT,	ST_HELO },
-	{ ST_HELO,	ST_HELO | ST_MAIL },
-	{ ST_MAIL,	ST_HELO | ST_RCPT },
-	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA },
+	{ ST_HELO,	ST_HELO | ST_MAIL | ST_ASK },
+	{ ST_MAIL,	ST_HELO | ST_RCPT | ST_ASK },
+	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA | ST_ASK },
+	{ ST_ASK,	ST_HELO | ST_MAIL | ST_RCPT },
 	{ ST_NAME,	ST_HELO | ST_DATA },
 	{ ST_DATA,	ST_HELO | ST_COMMIT },
 	{ ST_COMMIT,	ST_HELO },
@@ -136,7 +137,7 @@ smtp_eof(struct smtp_session *s, const char *reason)
 int
 smtp_blocked(const struct smtp_session *s)
 {
-	return ((s->state & (ST_NAME | ST_COMMIT | ST_CLOSED)) != 0 ||
+	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_CLOSED)) != 0 ||
 	    (s->state == ST_DATA && s->txn->blocked_ms != 0));
 }
 

@@ -34,6 +34,7 @@
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
 #define RCPTS_TOTAL_MAX		(128u << 20)	/* octets of recipients of all sessions; past it 452 */
 #define TXN_POOL_MAX		64		/* idle transactions kept for the next MAIL */
+#define TXN_RCPT_OCTETS		(1 + ADDRESS_MAX + 1 + ORCPT_MAX + 1)	/* of one recipient in t->rcpts, at most */
 #define TXN_RCPTS_KEEP		4096		/* octets of recipients an idle transaction may keep */
 
 enum smtp_state {
@@ -45,6 +46,9 @@ enum smtp_state {
 	ST_DATA = 32,		/* 354 was given */
 	ST_COMMIT = 64,		/* final dot seen; queue's answer is awaited */
 	ST_CLOSED = 128,	/* the last reply is written; nothing is read any more */
+	ST_ASK = 256,		/* a command waits for an answer: RCPT for a call-ahead, ETRN for queue */
+	ST_BDAT = 512,		/* the octets of a chunk are being read (RFC 3030) */
+	ST_CHUNKS = 1024,	/* between two chunks */
 	ST_ANY = ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT,	/* where commands are read */
 };
 
@@ -71,10 +75,21 @@ struct smtp_txn {		/* a mail transaction; while there is none, no memory */
 	uint32_t	 id;		/* the shell's number */
 	struct data_decoder dec;
 	struct trace	 trace;
-	uint8_t		 body8;
+	uint8_t		 body;		/* enum body_kind */
 	uint8_t		 begun;		/* queue knows of it and has not ended it */
 	uint8_t		 fate;		/* enum smtp_fate; not FATE_OK: the rest is discarded */
-	struct buf	 rcpts;		/* addresses, each with its NUL */
+	uint8_t		 utf8;		/* SMTPUTF8 was declared */
+	uint8_t		 ret;		/* enum dsn_ret */
+	uint8_t		 by_mode;	/* enum by_mode */
+	uint8_t		 by_trace;
+	uint8_t		 prioritized;
+	int8_t		 priority;
+	uint8_t		 hold;		/* an access rule says so */
+	uint8_t		 header8;	/* seen in the header section: octets that are not ASCII */
+	int32_t		 by_s;
+	int64_t		 hold_until;	/* epoch seconds, 0 none */
+	struct buf	 rcpts;		/* records: notify (one octet), address NUL, orcpt NUL; see txn_rcpt_next() */
+	char		 envid[ENVID_MAX + 1];
 	char		 sender[ADDRESS_MAX + 1];
 };
 
@@ -86,6 +101,9 @@ struct smtp_ops {
 	int	(*txn_body)(struct smtp_session *, struct slice);	/* borrows; within the window */
 	int	(*txn_commit)(struct smtp_session *);
 	void	(*txn_abort)(struct smtp_session *);		/* after a txn_begin that succeeded */
+	/* A call-ahead for s->ask, or ETRN.  E_OK: smtp_verified() or smtp_etrn_done() will come, else nothing was asked. */
+	int	(*verify)(struct smtp_session *, const char *address);
+	int	(*etrn)(struct smtp_session *, enum etrn_kind, const char *name);
 	/* A refusal, for the log: what was said in s->verb and s->args, the reply without CRLF. */
 	void	(*reject)(struct smtp_session *, struct slice reply);
 	/* Whether this is an address of ours on which the client reached us. */
@@ -100,6 +118,7 @@ struct smtp_env {		/* what all sessions of a process share */
 	uint8_t			 pressure;	/* enum pressure */
 	uint8_t			 throttled;	/* queue's channel is full: no body octets for now */
 	uint8_t			 stopping;	/* no new transactions */
+	int64_t			 wall_s;	/* epoch seconds at the present call: HOLDUNTIL and BY are absolute */
 	size_t			 rcpts;		/* octets of recipients in all open transactions */
 	size_t			 rcpts_max;	/* past it 452; 0: no bound */
 	struct smtp_txn		*pool;
@@ -123,14 +142,22 @@ struct smtp_session {
 	uint32_t	 commands_all;
 	uint32_t	 messages;	/* accepted */
 	uint32_t	 mails;		/* transactions begun by MAIL */
+	uint32_t	 ask_from;	/* ST_ASK: the state it came from */
+	uint64_t	 ask_ms;	/* and since when */
 	uint16_t	 scanned;	/* octets of an unfinished line that hold no line end */
 	uint16_t	 port;
-	uint8_t		 esmtp;		/* EHLO was said */
+	uint8_t		 esmtp;		/* EHLO or LHLO was said */
+	uint8_t		 lmtp;		/* the listener speaks LMTP: LHLO, a reply per recipient (RFC 2033) */
+	uint8_t		 local;		/* a process of this host, known by uid; client is :: */
+	uint32_t	 uid;
 	uint8_t		 may_relay;
 	uint8_t		 name_pending;	/* the shell asked resolver */
 	uint8_t		 quiet;		/* not SMTP at all: no reply, end at once */
 	struct net_addr	 client;
 	const char	*listener;	/* the shell's */
+	const struct conf_listener *conf_listener;	/* of the snapshot in use; the shell renews it at a reload; NULL: gone */
+	char		*origin;	/* XFORWARD's client for the log, malloc'd; NULL none */
+	char		 login[LOGIN_MAX + 1];	/* the local user, or by XCLIENT; "" unknown */
 	char		 helo[HELO_MAX + 1];
 	char		 name[DOMAIN_MAX + 1];	/* verified, or "" */
 };
@@ -156,6 +183,9 @@ void	smtp_result(struct smtp_session *, enum txn_status, uint64_t msgid, uint64_
 void	smtp_credit(struct smtp_session *, uint32_t octets, uint64_t now_ms);	/* 0: throttled is over */
 void	smtp_queue_lost(struct smtp_session *, uint64_t now_ms);
 void	smtp_name(struct smtp_session *, const char *name, uint64_t now_ms);	/* "" is unknown */
+/* NULL: queue has gone, or cannot say. */
+void	smtp_verified(struct smtp_session *, const struct ipc_verify_result *, uint64_t now_ms);
+void	smtp_etrn_done(struct smtp_session *, const struct ipc_etrn_result *, uint64_t now_ms);
 
 /* Time.  When to call smtp_time() at the latest, UINT64_MAX for never. */
 uint64_t smtp_deadline(const struct smtp_session *);
@@ -185,6 +215,14 @@ void	smtp_refuse_close(struct smtp_session *, const char *reason, unsigned code,
     const char *enhanced,
 	    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* A recipient into t->rcpts, and the next one out of them; E_NOTFOUND at the end.  Views of the buffer. */
+struct txn_rcpt {
+	uint8_t		 notify;
+	const char	*address, *orcpt;
+};
+int	txn_rcpt_add(struct smtp_txn *, const struct txn_rcpt *);	/* E_LIMIT, E_NOMEM */
+int	txn_rcpt_next(struct slice *rest, struct txn_rcpt *);
+
 /* command.c: one command line from in; the octets taken, 0 if it is not whole.  *last: a verb that ends a group. */
 size_t	smtp_command_input(struct smtp_session *, struct slice in, int *last);
 /* body.c */
@@ -193,6 +231,9 @@ void	smtp_body_start(struct smtp_session *);
 void	smtp_body_reply(struct smtp_session *, enum smtp_fate);
 int	smtp_queue_takes(struct smtp_session *);	/* else it has refused */
 uint64_t smtp_body_deadline(const struct smtp_session *);
+
+/* destination.c: whether this client may send to a; dst gets the address to hand on.  Refuses by itself. */
+int	smtp_destination(struct smtp_session *, const struct addr *, char dst[ADDRESS_MAX + 1]);
 
 /* Handlers: s->args holds the arguments. */
 void	cmd_ehlo(struct smtp_session *);
@@ -206,6 +247,11 @@ void	cmd_vrfy(struct smtp_session *);
 void	cmd_expn(struct smtp_session *);
 void	cmd_help(struct smtp_session *);
 void	cmd_quit(struct smtp_session *);
+void	cmd_bdat(struct smtp_session *);
+void	cmd_etrn(struct smtp_session *);
+void	cmd_lhlo(struct smtp_session *);
+void	cmd_xclient(struct smtp_session *);
+void	cmd_xforward(struct smtp_session *);
 void	cmd_http(struct smtp_session *);
 
 #endif

@@ -45,18 +45,33 @@ static int
 send_begin(struct conn *c)
 {
 	const struct smtp_session	*s = &c->s;
+	const struct smtp_txn		*t = s->txn;
 	static struct ipc_txn_begin	 m;	/* large; no two calls overlap */
 
 	m.txn = c->txn_id;
 	m.session = s->id;
 	m.client = s->client;
 	m.client_port = s->port;
-	m.esmtp = s->esmtp;
-	m.body8 = s->txn->body8;
-	m.size_hint = s->txn->size_hint;
+	m.protocol = s->lmtp ? PROTO_LMTP : s->esmtp ? PROTO_ESMTP : PROTO_SMTP;
+	m.body = t->body;
+	m.size_hint = t->size_hint;
+	m.utf8 = t->utf8;
+	m.ret = t->ret;
+	m.by_mode = t->by_mode;
+	m.by_trace = t->by_trace;
+	m.by_s = t->by_s;
+	m.prioritized = t->prioritized;
+	m.priority = t->priority;
+	m.hold = t->hold;
+	m.hold_until = t->hold_until;
+	m.local = s->local;
+	m.uid = s->uid;
+	memcpy(m.envid, t->envid, sizeof(m.envid));
+	memcpy(m.login, s->login, sizeof(m.login));
+	snprintf(m.origin, sizeof(m.origin), "%s", s->origin != NULL ? s->origin : "");
 	memcpy(m.helo, s->helo, sizeof(m.helo));
 	memcpy(m.name, s->name, sizeof(m.name));
-	memcpy(m.sender, s->txn->sender, sizeof(m.sender));
+	memcpy(m.sender, t->sender, sizeof(m.sender));
 	snprintf(m.listener, sizeof(m.listener), "%s", s->listener);
 	return (ipc_send(c->d->queue, TXN_BEGIN, txn_begin, &m));
 }
@@ -64,18 +79,20 @@ send_begin(struct conn *c)
 static int
 send_rcpts(struct conn *c)
 {
-	static struct ipc_txn_rcpt	 m;	/* orcpt stays empty */
+	static struct ipc_txn_rcpt	 m;	/* large; no two calls overlap */
 	struct slice			 all = buf_slice(&c->s.txn->rcpts);
-	size_t				 n;
+	struct txn_rcpt			 rcpt;
 	int				 err;
 
 	m.txn = c->txn_id;
-	while (all.n != 0) {
-		n = strlen(all.p) + 1;
-		memcpy(m.address, all.p, n);	/* cmd_rcpt() bounds it by ADDRESS_MAX */
+	while (txn_rcpt_next(&all, &rcpt) == E_OK) {
+		m.notify = rcpt.notify;
+		/* txn_rcpt_add() bounds both. */
+		if ((err = slice_copy(slice_str(rcpt.address), m.address, sizeof(m.address))) != E_OK ||
+		    (err = slice_copy(slice_str(rcpt.orcpt), m.orcpt, sizeof(m.orcpt))) != E_OK)
+			return (err);
 		if ((err = ipc_send(c->d->queue, TXN_RCPT, txn_rcpt, &m)) != E_OK)
 			return (err);
-		all = slice_make(all.p + n, all.n - n);
 	}
 	return (E_OK);
 }
@@ -183,6 +200,7 @@ txn_commit(struct smtp_session *s)
 	m.nrcpt = s->txn->nrcpt;
 	m.body_len = s->txn->body_len;
 	m.hops = (uint8_t)s->txn->trace.received;	/* at most HOPS_MAX */
+	m.header8 = s->txn->header8;
 	return (ipc_send(c->d->queue, TXN_COMMIT, txn_commit, &m));
 }
 

@@ -61,10 +61,15 @@ static void sample_ctl_client(struct ipc_ctl_client *m, int large)
 }
 static void sample_txn_begin(struct ipc_txn_begin *m, int large)
 {
-	*m = (struct ipc_txn_begin){ .txn = 5, .session = 6, .client = { { 1, 2, 3 } }, .client_port = 50000, .esmtp = 1,
-	    .body8 = 1, .size_hint = MESSAGE_SIZE_MAX, .helo = "client.example", .name = "", .sender = "a@example.org",
-	    .listener = "mx" };
+	*m = (struct ipc_txn_begin){ .txn = 5, .session = 6, .client = { { 1, 2, 3 } }, .client_port = 50000, .protocol = PROTO_ESMTP,
+	    .body = BODY_8BIT, .size_hint = MESSAGE_SIZE_MAX, .helo = "client.example", .name = "", .sender = "a@example.org",
+	    .listener = "mx", .utf8 = 1, .ret = RET_HDRS, .by_mode = BY_NOTIFY, .by_trace = 1, .prioritized = 1, .priority = -9,
+	    .hold = 1, .local = 1, .uid = 1000, .by_s = -BY_MAX_S, .envid = "QQ314159", .login = "alice",
+	    .origin = "client.example[192.0.2.1]:2525" };
 	if (large) {
+		FILL(m->envid, 'e');
+		FILL(m->login, 'o');
+		FILL(m->origin, 'x');
 		FILL(m->helo, 'h');
 		FILL(m->name, 'n');
 		FILL(m->sender, 's');
@@ -86,7 +91,7 @@ static void sample_txn_chunk(struct ipc_txn_chunk *m, int large)
 }
 static void sample_txn_commit(struct ipc_txn_commit *m, int large)
 {
-	*m = (struct ipc_txn_commit){ .txn = 5, .nrcpt = RCPT_MAX, .body_len = 4096, .hops = HOPS_MAX };
+	*m = (struct ipc_txn_commit){ .txn = 5, .nrcpt = RCPT_MAX, .body_len = 4096, .hops = HOPS_MAX, .header8 = 1 };
 }
 static void sample_txn_abort(struct ipc_txn_abort *m, int large) { m->txn = 5; }
 static void sample_txn_credit(struct ipc_txn_credit *m, int large)
@@ -98,6 +103,48 @@ static void sample_txn_result(struct ipc_txn_result *m, int large)
 	*m = (struct ipc_txn_result){ .txn = 5, .status = TXN_DURABLE, .msgid = 77 };
 }
 static void sample_pressure(struct ipc_pressure *m, int large) { m->state = PRESSURE_IO; }
+static void sample_verify(struct ipc_verify *m, int large)
+{
+	*m = (struct ipc_verify){ .id = 1, .address = "b@example.net" };
+	if (large)
+		FILL(m->address, 'a');
+}
+static void sample_verify_result(struct ipc_verify_result *m, int large)
+{
+	*m = (struct ipc_verify_result){ .id = 1, .status = VERIFY_REFUSED, .code = 550, .enhanced = { 5, 1, 1 },
+	    .text = "no such user" };
+	if (large)
+		FILL(m->text, 't');
+}
+static void sample_etrn(struct ipc_etrn *m, int large)
+{
+	*m = (struct ipc_etrn){ .id = 1, .kind = ETRN_TREE, .name = "branch.example.org" };
+	if (large)
+		FILL(m->name, 'n');
+}
+static void sample_etrn_result(struct ipc_etrn_result *m, int large)
+{
+	*m = (struct ipc_etrn_result){ .id = 1, .status = ETRN_COUNTED, .count = 4 };
+}
+static void sample_submit(struct ipc_submit *m, int large) { m->uid = 1000; }
+static void sample_probe(struct ipc_probe *m, int large)
+{
+	*m = (struct ipc_probe){ .id = 1, .hop = HOP_MX, .port = 25, .timeout_ms = 15000, .host = "branch.example.org",
+	    .address = "b@branch.example.org" };
+	if (large) {
+		FILL(m->host, 'h');
+		FILL(m->address, 'a');
+	}
+}
+static void sample_probe_result(struct ipc_probe_result *m, int large)
+{
+	*m = (struct ipc_probe_result){ .id = 1, .outcome = OUT_PERMFAIL, .code = 550, .enhanced = { 5, 1, 1 },
+	    .relay = "mx.example.net[198.51.100.3]:25", .text = "no such user" };
+	if (large) {
+		FILL(m->relay, 'r');
+		FILL(m->text, 't');
+	}
+}
 static void sample_dns_query(struct ipc_dns_query *m, int large)
 {
 	*m = (struct ipc_dns_query){ .id = 1, .type = DNS_TLSA, .timeout_ms = 20000, .name = "_25._tcp.mx.example" };
@@ -116,9 +163,12 @@ static void sample_dns_answer(struct ipc_dns_answer *m, int large)
 }
 static void sample_job_begin(struct ipc_job_begin *m, int large)
 {
-	*m = (struct ipc_job_begin){ .job = 1, .msgid = 2, .body_len = 3, .arrival = 4, .body8 = 1, .hop = HOP_MAILDIR,
-	    .port = 0, .nrcpt = JOB_RCPT_MAX, .attempt = 9, .host = "", .path = "/var/mail/a", .sender = "" };
+	*m = (struct ipc_job_begin){ .job = 1, .msgid = 2, .body_len = 3, .arrival = 4, .body = BODY_8BIT, .hop = HOP_MAILDIR,
+	    .port = 0, .nrcpt = JOB_RCPT_MAX, .attempt = 9, .host = "", .path = "/var/mail/a", .sender = "",
+	    .header8 = 1, .ret = RET_FULL, .by_mode = BY_RETURN, .by_trace = 1, .prioritized = 1, .priority = 9,
+	    .by_time = 1234567890, .envid = "QQ314159" };
 	if (large) {
+		FILL(m->envid, 'e');
 		FILL(m->host, 'h');
 		FILL(m->path, '/');
 		FILL(m->sender, 's');
@@ -144,7 +194,7 @@ static void sample_job_credit(struct ipc_job_credit *m, int large)
 static void sample_job_result(struct ipc_job_result *m, int large)
 {
 	*m = (struct ipc_job_result){ .job = 1, .msgid = 2, .index = 3, .outcome = OUT_UNSURE, .code = 599,
-	    .enhanced = { 4, 999, 999 }, .delay_ms = 1800, .retry_hint = 300, .stage = STAGE_DOT,
+	    .enhanced = { 4, 999, 999 }, .delay_ms = 1800, .retry_hint = 300, .stage = STAGE_DOT, .handed = HANDED_PLAIN,
 	    .relay = "mx.example.net[198.51.100.3]:25", .text = "try later" };
 	if (large) {
 		FILL(m->relay, 'r');
@@ -345,8 +395,8 @@ static const struct {
 	{ "log_socket", 0, LOG_TO_STDERR + 1, "kind" },
 	{ "ctl_client", 12, CTL_NONE, "no verb" },
 	{ "ctl_client", 12, CTL_VERBS, "verb" },
-	{ "txn_begin", 30, 2, "esmtp" },
-	{ "txn_begin", 31, 2, "body8" },
+	{ "txn_begin", 30, PROTOCOLS, "protocol" },
+	{ "txn_begin", 31, BODY_KINDS, "body" },
 	{ "txn_begin", 32, 1, "size hint past the limit" },
 	{ "txn_begin", 42, '\0', "NUL in a string" },
 	{ "txn_begin", 42, '\r', "CR in a string" },
@@ -358,6 +408,13 @@ static const struct {
 	{ "txn_result", 4, TXN_STATUSES, "status" },
 	{ "txn_result", 5, 0, "durable without an id" },
 	{ "pressure", 0, PRESSURES, "state" },
+	{ "verify_result", 4, VERIFY_STATUSES, "status" },
+	{ "verify_result", 7, 3, "class 3" },
+	{ "etrn", 4, ETRN_KINDS, "kind" },
+	{ "etrn_result", 4, ETRN_STATUSES, "status" },
+	{ "probe", 8, HOP_MAILDIR, "a maildir cannot be asked" },
+	{ "probe", 8, HOP_KINDS, "hop" },
+	{ "probe_result", 8, OUT_UNSURE, "an unsure outcome" },
 	{ "dns_query", 4, DNS_TYPES, "type" },
 	{ "dns_answer", 4, DNS_TYPES, "type" },
 	{ "dns_answer", 5, DNS_STATUSES, "status" },
@@ -382,6 +439,7 @@ static const struct {
 	{ "job_result", 24, 1000 & 0xff, "subject 1000" },
 	{ "job_result", 26, 1000 & 0xff, "detail 1000" },
 	{ "job_result", 36, STAGES, "stage" },
+	{ "job_result", 37, HANDED_KINDS, "handed" },
 	{ "job_done", 16, REACHED_KINDS, "reached" },
 	{ "job_done", 29, 0x1b, "escape in a dialogue" },
 	{ "job_running", 16, 0, "no recipients" },

@@ -16,7 +16,7 @@
 #define FRAME_HEADER	12
 
 static const unsigned rooms[] = {
-	ROOM_MASTER, ROOM_SMTPD, ROOM_QUEUE, ROOM_DELIVER, ROOM_RESOLVER, ROOM_CTL,
+	ROOM_MASTER, ROOM_SMTPD, ROOM_QUEUE, ROOM_DELIVER, ROOM_RESOLVER, ROOM_CTL, ROOM_PICKUP,
 };
 
 #define NROOMS	(sizeof(rooms) / sizeof(rooms[0]))

@@ -48,7 +48,8 @@ static int
 op_begin(struct smtp_session *s)
 {
 	struct run	*r = run_of(s);
-	struct slice	 a = buf_slice(&s->txn->rcpts);
+	struct slice	 all = buf_slice(&s->txn->rcpts);
+	struct txn_rcpt	 a;
 	unsigned	 n = 0;
 	const char	*at;
 
@@ -56,15 +57,15 @@ op_begin(struct smtp_session *s)
 	r->begun = 1;
 	buf_drain(&r->begin, r->begin.len);
 	buf_addf(&r->begin, "begin <%s>", s->txn->sender);
-	for (; a.n != 0; a = slice_make(a.p + strlen(a.p) + 1, a.n - strlen(a.p) - 1)) {
-		must((at = strrchr(a.p, '@')) != NULL && strlen(a.p) <= ADDRESS_MAX);
+	while (txn_rcpt_next(&all, &a) == E_OK) {
+		must((at = strrchr(a.address, '@')) != NULL && strlen(a.address) <= ADDRESS_MAX);
 		must(s->may_relay || strcmp(at, "@all.example") == 0 ||
-		    strcmp(at, "@branch.example") == 0 || strcasecmp(a.p,
+		    strcmp(at, "@branch.example") == 0 || strcasecmp(a.address,
 		    "alice@mx.example.org") == 0 ||
-		    strcasecmp(a.p, "postmaster@mx.example.org") == 0 ||
-		    strncasecmp(a.p, "\"alice\"@", 8) == 0 || strncasecmp(a.p, "\"postmaster\"@",
+		    strcasecmp(a.address, "postmaster@mx.example.org") == 0 ||
+		    strncasecmp(a.address, "\"alice\"@", 8) == 0 || strncasecmp(a.address, "\"postmaster\"@",
 		    13) == 0);
-		buf_addf(&r->begin, " <%s>", a.p);
+		buf_addf(&r->begin, " <%s>", a.address);
 		n++;
 	}
 	must(n == s->txn->nrcpt && n > 0);
@@ -129,7 +130,10 @@ op_own(struct smtp_session *s, const struct net_addr *a)
 	return (net_addr_is_loopback(a));
 }
 
-static const struct smtp_ops ops = { op_begin, op_body, op_commit, op_abort, op_reject, op_own };
+static const struct smtp_ops ops = {
+	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
+	.reject = op_reject, .own_address = op_own,
+};
 
 static void
 collect(struct run *r)

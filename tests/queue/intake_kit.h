@@ -160,7 +160,7 @@ kit_begin(struct kit *k, uint32_t txn)
 	m.session = 1;
 	m.client.a[15] = 1;
 	m.client_port = 25;
-	m.esmtp = 1;
+	m.protocol = PROTO_ESMTP;
 	strncpy(m.helo, "client.example.net", sizeof(m.helo) - 1);
 	strncpy(m.sender, "a@example.org", sizeof(m.sender) - 1);
 	strncpy(m.listener, "mx", sizeof(m.listener) - 1);

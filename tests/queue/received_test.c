@@ -51,7 +51,7 @@ test_golden(void **state)
 		(void)snprintf(b.helo, sizeof(b.helo), "%s", t[i].helo);
 		(void)snprintf(b.name, sizeof(b.name), "%s", t[i].name);
 		assert_int_equal(net_addr_parse(&b.client, slice_str(t[i].ip)), 0);
-		b.esmtp = (uint8_t)t[i].esmtp;
+		b.protocol = t[i].esmtp ? PROTO_ESMTP : PROTO_SMTP;
 		(void)snprintf(want, sizeof(want), "%s", t[i].want);
 		if (t[i].rcpt != NULL) {	/* in front of the semicolon, on its own line */
 			semi = strchr(want, ';');

@@ -350,7 +350,7 @@ on_frame(void *arg, enum ipc_type type, struct rd *r)
 		memcpy(s->name, begin.name, sizeof(s->name));
 		assert_string_equal(begin.helo, "client.example");
 		assert_string_equal(begin.listener, "mx");
-		assert_int_equal(begin.esmtp, 1);
+		assert_int_equal(begin.protocol, PROTO_ESMTP);
 		break;
 	case IPC_TXN_RCPT:
 		assert_int_equal(ipc_unpack_txn_rcpt(r, &rcpt), E_OK);

@@ -82,16 +82,17 @@ static int
 op_begin(struct smtp_session *s)
 {
 	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
-	struct slice	 a = buf_slice(&s->txn->rcpts);
+	struct slice	 all = buf_slice(&s->txn->rcpts);
+	struct txn_rcpt	 a;
 
 	if (r->fail_begin)
 		return (E_LIMIT);
 	assert_false(s->txn->begun);
 	buf_drain(&r->body, r->body.len);
 	assert_int_equal(buf_addf(&r->calls, "begin <%s>", s->txn->sender), E_OK);
-	for (; a.n != 0; a = slice_make(a.p + strlen(a.p) + 1, a.n - strlen(a.p) - 1))
+	while (txn_rcpt_next(&all, &a) == E_OK)
 		if (s->txn->nrcpt <= 8)
-			assert_int_equal(buf_addf(&r->calls, " <%s>", a.p), E_OK);
+			assert_int_equal(buf_addf(&r->calls, " <%s>", a.address), E_OK);
 	if (s->txn->nrcpt > 8)
 		assert_int_equal(buf_addf(&r->calls, " %u", s->txn->nrcpt), E_OK);
 	return (buf_adds(&r->calls, "\n"));
@@ -139,7 +140,10 @@ op_own(struct smtp_session *s, const struct net_addr *a)
 	return (strcmp(net_addr_str(a, ip), "192.0.2.1") == 0);
 }
 
-static const struct smtp_ops ops = { op_begin, op_body, op_commit, op_abort, op_reject, op_own };
+static const struct smtp_ops ops = {
+	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
+	.reject = op_reject, .own_address = op_own,
+};
 
 static void
 collect(struct run *r)
