@@ -79,6 +79,19 @@
 #define ROOM_ORPHAN_MS		5000	/* a daemon without its master finishes within this, then leaves (F2) */
 #define PEERS_MAX		64	/* channels of one daemon */
 
+/* Local submission. */
+#define DROP_RCPT_MAX		10000	/* recipients of one call of sendmail, and of a file in the drop directory */
+#define DROP_HEAD_MAX		(4u << 20)	/* octets of such a file before the message */
+#define DROP_ENVID_MAX		300	/* ENVID as xtext: 100 octets, RFC 3461 4.4 */
+#define SENDMAIL_HEADER_MAX	(1u << 20)	/* octets of a header section that sendmail takes */
+#define SENDMAIL_MEMORY_MAX	(1u << 20)	/* octets of a message kept in memory; the rest in a file without a name */
+#define SENDMAIL_COMMENTS_MAX	1000	/* comments within comments in an address */
+#define PICKUP_SESSIONS_MAX	8	/* messages that pickup submits at once */
+#define PICKUP_OWNER_SESSIONS	4	/* of them of one user */
+#define PICKUP_OWNERS_MAX	1024	/* users with waiting files that are looked at in one pass */
+#define PICKUP_OWNER_FILES	256	/* files of one of them in one pass */
+#define PICKUP_BAD_MAX		10000	/* files kept in bad/; more are left where they are */
+
 /* Names: the resolver. */
 #define DNS_LOOKUPS_MAX		2048	/* different questions in flight; each is two for DNS_ADDR */
 #define DNS_LOOKUPS_PEER_MAX	1024	/* of them begun for one peer */

@@ -292,9 +292,10 @@ on_reply(struct submit *s)
 	switch (s->state) {
 	case SUBMIT_GREETING:
 		s->offers = 0;
-		if (good)
-			return (buf_addf(s->out, "EHLO %s\r\n", s->helo) == E_OK ?
-			    (s->state = SUBMIT_EHLO, E_OK) : E_NOMEM);
+		if (good) {
+			s->state = SUBMIT_EHLO;
+			return (buf_addf(s->out, "EHLO %s\r\n", s->helo));
+		}
 		break;
 	case SUBMIT_EHLO:
 		if (good) {
