@@ -141,6 +141,7 @@ bench: all
 	@.ci/deps test
 	@tests/bench/run
 	@tests/bench/queue
+	@tests/bench/health --check
 
 lint:
 	@.ci/deps test
