@@ -70,6 +70,7 @@
 #define LISTENER_CONNECTIONS_MAX 1000000	/* what a listener's limits may be set to */
 #define CONF_PATH_MAX		1000	/* directory and maildir: paths, which grow by a name of ours */
 #define CONF_RUNTIME_MAX	90	/* runtime: a socket's path in it has to fit in 107 octets */
+#define CONF_SOCKET_MAX		107	/* the path of a Unix socket: sun_path without its NUL */
 #define USER_PREFIX_MAX		16
 #define RELAY_FROM_MAX		4096
 #define FORWARDS_MAX		64	/* resolver: servers of forward, and as many of all stubs */

@@ -250,7 +250,8 @@ fill_root(const struct daemon *d, char *dst, size_t size)
 			return (E_LIMIT);
 		return (paths_common(dst, size, &dirs));
 	}
-	n = snprintf(dst, size, "%s/%s", c->directory, d->item.room == ROOM_QUEUE ? "store" : "empty");
+	n = snprintf(dst, size, "%s/%s", c->directory, d->item.room == ROOM_QUEUE ? "store" :
+	    d->item.room == ROOM_PICKUP ? "drop" : "empty");
 	return (n < 0 || (size_t)n >= size ? E_LIMIT : E_OK);
 }
 

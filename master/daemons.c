@@ -32,6 +32,8 @@ room_program(unsigned room)
 		return ("postern-queue");
 	case ROOM_RESOLVER:
 		return ("postern-resolver");
+	case ROOM_PICKUP:
+		return ("postern-pickup");
 	default:
 		return ("postern-deliver");
 	}

@@ -18,6 +18,7 @@
 #include "master/dirs.h"
 
 #define ADMIN_GROUP	"admin"
+#define DROP_GROUP	"drop"
 #define PARENT_MODE	0755
 
 static int
@@ -37,18 +38,31 @@ id_find(struct owner *o, const char *prefix, const char *name, char *err, size_t
 	return (E_OK);
 }
 
-int
-ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
+static int
+group_find(gid_t *gid, const char *prefix, const char *name, char *err, size_t size)
 {
 	char group[128];
 	const struct group *gr;
+
+	(void)snprintf(group, sizeof(group), "%s%s", prefix, name);
+	if ((gr = getgrnam(group)) == NULL || gr->gr_gid == 0) {
+		(void)snprintf(err, size, "group %s %s", group, gr == NULL ? "does not exist" : "has gid 0");
+		return (E_NOTFOUND);
+	}
+	*gid = gr->gr_gid;
+	return (E_OK);
+}
+
+int
+ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
+{
 	const char *p = c->user_prefix;
 
 	memset(ids, 0, sizeof(*ids));
 	ids->privileged = geteuid() == 0;
 	if (!ids->privileged) {
 		ids->smtpd = (struct owner){ geteuid(), getegid() };
-		ids->queue = ids->resolver = ids->deliver = ids->mailbox = ids->smtpd;
+		ids->queue = ids->resolver = ids->deliver = ids->mailbox = ids->pickup = ids->smtpd;
 		ids->admin = getegid();
 		return (E_OK);
 	}
@@ -58,13 +72,10 @@ ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
 	    id_find(&ids->deliver, p, "deliver", err, size) != E_OK ||
 	    id_find(&ids->mailbox, p, "mailbox", err, size) != E_OK)
 		return (E_NOTFOUND);
-	(void)snprintf(group, sizeof(group), "%s%s", p, ADMIN_GROUP);
-	if ((gr = getgrnam(group)) == NULL) {
-		(void)snprintf(err, size, "group %s does not exist", group);
+	if (c->local_submission && (id_find(&ids->pickup, p, "pickup", err, size) != E_OK ||
+	    group_find(&ids->pickup.gid, p, DROP_GROUP, err, size) != E_OK))
 		return (E_NOTFOUND);
-	}
-	ids->admin = gr->gr_gid;
-	return (E_OK);
+	return (group_find(&ids->admin, p, ADMIN_GROUP, err, size));
 }
 
 const struct owner *
@@ -77,6 +88,8 @@ ids_of(const struct ids *ids, unsigned room, enum role role)
 		return (&ids->queue);
 	case ROOM_RESOLVER:
 		return (&ids->resolver);
+	case ROOM_PICKUP:
+		return (&ids->pickup);
 	default:
 		return (role == ROLE_MAILBOX ? &ids->mailbox : &ids->deliver);
 	}
@@ -133,10 +146,13 @@ dirs_one(const struct path_want *w, int make, char *err, size_t size)
 	}
 	if ((made && (fchown(fd, w->uid, w->gid) == -1 || fchmod(fd, w->make) == -1)) ||
 	    fstat(fd, &st) == -1) {
-		(void)snprintf(err, size, "%s: %s", w->path, strerror(errno));
+		(void)snprintf(err, size, "%s: cannot be made with mode %04o: %s", w->path, (unsigned)w->make,
+		    strerror(errno));
 		rc = E_IO;
 	} else
 		rc = paths_check(w, st.st_uid, st.st_gid, st.st_mode, err, size);
+	if (made && rc != E_OK)
+		(void)rmdir(w->path);	/* half made, it would be in the way of whoever can make it */
 	(void)close(fd);
 	return (rc);
 }
@@ -209,6 +225,50 @@ dirs_mail(const struct conf *c, const struct ids *ids, int make, char *err, size
 				(void)snprintf(err + len, size - len, "; make it with owner uid %u, "
 				    "group 0, mode 0750, or restart posternd, which makes it",
 				    (unsigned)w.uid);
+			return (rc);
+		}
+	}
+	return (E_OK);
+}
+
+/* What is to be done by hand where we cannot do it. */
+static void
+say_how(char *err, size_t size, const struct path_want *w)
+{
+	size_t len = strlen(err);
+
+	if (len < size)
+		(void)snprintf(err + len, size - len, "; make it with owner uid %u, group gid %u, mode %04o "
+		    "(etc/postern.tmpfiles does)", (unsigned)w->uid, (unsigned)w->gid, (unsigned)w->make);
+}
+
+int
+dirs_drop(const struct conf *c, const struct ids *ids, int make, char *err, size_t size)
+{
+	char path[MASTER_PATH_MAX];
+	/* Its own two directories only; without the execute bit for others nobody could reach new. */
+	struct path_want drop = { .path = path, .uid = geteuid(), .gid = (gid_t)-1, .make = 0711,
+	    .allowed = 0755, .needed = 0711 };
+	struct path_want new = { .path = path, .uid = ids->pickup.uid, .gid = ids->pickup.gid,
+	    .make = ids->privileged ? 03733 : 02700 };
+	struct path_want bad = { .path = path, .uid = ids->pickup.uid, .gid = ids->pickup.gid, .make = 0700,
+	    .allowed = 02700, .needed = 0700 };
+	const struct path_want *w;
+	static const char *const names[] = { "drop", "drop/new", "drop/bad" };
+	size_t i;
+	int rc;
+
+	if (!c->local_submission)
+		return (E_OK);
+	new.allowed = new.needed = new.make;
+	for (i = 0; i < 3; i++) {
+		w = i == 0 ? &drop : i == 1 ? &new : &bad;
+		rc = snprintf(path, sizeof(path), "%s/%s", c->directory, names[i]);
+		if (rc < 0 || (size_t)rc >= sizeof(path))
+			return (E_LIMIT);	/* store's is as long, and was there before */
+		if ((rc = dirs_one(w, make, err, size)) != E_OK) {
+			if (rc == E_IO || rc == E_NOTFOUND)
+				say_how(err, size, w);
 			return (rc);
 		}
 	}

@@ -6,10 +6,14 @@
  *	<directory>/store    postern-queue    0710  group root: the queue changes its root to it
  *	<directory>/empty    root             0555  root directory of the daemons without files
  *	<directory>/lock     root             0600  held by master and all its daemons, shared
+ *	<directory>/drop     root             0711  root directory of pickup
+ *	<directory>/drop/new postern-pickup   3733  group postern-drop: everybody may put a message there, nobody may look
+ *	<directory>/drop/bad postern-pickup   0700  group postern-drop: what could not be made out
  *	<runtime>            root             0755  control socket and pid file
  *	maildir prefixes     postern-mailbox  0750  group root, for the same reason as store
  *
- * As an ordinary user all belong to that user, and store has mode 0700.
+ * As an ordinary user all belong to that user; store has mode 0700, and new 2700.  Files in new get its
+ * group by the set-group-ID bit of the directory, and so pickup may read them (mode 0640).
  */
 #ifndef MASTER_DIRS_H
 #define MASTER_DIRS_H
@@ -26,6 +30,7 @@ struct owner { uid_t uid; gid_t gid; };
 struct ids {
 	int		privileged;	/* we run as root: daemons get ids of their own */
 	struct owner	smtpd, queue, resolver, deliver, mailbox;
+	struct owner	pickup;		/* its group is postern-drop */
 	gid_t		admin;		/* of the control socket */
 };
 
@@ -37,6 +42,8 @@ const struct owner *ids_of(const struct ids *, unsigned room, enum role);
 int	dirs_base(const struct conf *, const struct ids *, char *err, size_t size);	/* directory, runtime */
 int	dirs_spool(const struct conf *, const struct ids *, char *err, size_t size);	/* store, empty */
 int	dirs_mail(const struct conf *, const struct ids *, int make, char *err, size_t size);
+/* For local submission; nothing without it. */
+int	dirs_drop(const struct conf *, const struct ids *, int make, char *err, size_t size);
 /* A directory of our own and its missing parents: the state directory of the embedded defaults. */
 int	dirs_own(const char *path, char *err, size_t size);
 

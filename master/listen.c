@@ -2,6 +2,7 @@
  * listen.c -- see listen.h.  Shell.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -56,13 +57,16 @@ port_is_taken(const struct net_addr *addr, uint16_t port)
 }
 
 static const struct listener *
-find_socket(const struct listeners *ls, const struct net_addr *addr, uint16_t port)
+find_socket(const struct listeners *ls, const struct listener *l)
 {
+	const struct listener *f;
 	size_t i;
 
 	for (i = 0; i < ls->n; i++) {
-		if (ls->l[i].port == port && net_addr_cmp(&ls->l[i].addr, addr) == 0)
-			return (&ls->l[i]);
+		f = &ls->l[i];
+		if (f->kind == l->kind && (l->kind == LISTEN_UNIX ? strcmp(f->path, l->path) == 0 :
+		    f->port == l->port && net_addr_cmp(&f->addr, &l->addr) == 0))
+			return (f);
 	}
 	return (NULL);
 }
@@ -70,23 +74,86 @@ find_socket(const struct listeners *ls, const struct net_addr *addr, uint16_t po
 const struct listener *
 listen_find(const struct listeners *ls, const struct listener *l)
 {
-	const struct listener *f = find_socket(ls, &l->addr, l->port);
+	const struct listener *f = find_socket(ls, l);
 
 	return (f != NULL && strcmp(f->name, l->name) == 0 ? f : NULL);
+}
+
+#define WHERE_LEN	(CONF_SOCKET_MAX + 64)
+
+/* For error lines: "127.0.0.1 port 25", or the path. */
+static char *
+where(const struct listener *l, char dst[static WHERE_LEN])
+{
+	char text[NET_ADDR_STRLEN];
+
+	if (l->kind == LISTEN_UNIX)
+		(void)snprintf(dst, WHERE_LEN, "%s", l->path);
+	else
+		(void)snprintf(dst, WHERE_LEN, "%s port %u", net_addr_str(&l->addr, text), (unsigned)l->port);
+	return (dst);
 }
 
 static void
 listen_error(char *err, size_t size, const struct listener *l, int no)
 {
+	char text[WHERE_LEN];
+
+	(void)snprintf(err, size, "listener \"%s\": cannot bind %s: %s", l->name, where(l, text), strerror(no));
+}
+
+static void
+log_listener(const struct listener *l, const char *what)
+{
 	char text[NET_ADDR_STRLEN];
 
-	(void)snprintf(err, size, "listener \"%s\": cannot bind %s port %u: %s", l->name,
-	    net_addr_str(&l->addr, text), (unsigned)l->port, strerror(no));
+	if (l->kind == LISTEN_UNIX)
+		log_info("listener %s name=\"%s\" path=%s", what, l->name, l->path);
+	else
+		log_info("listener %s name=\"%s\" address=%s port=%u", what, l->name,
+		    net_addr_str(&l->addr, text), (unsigned)l->port);
+}
+
+/* The sockets of one listener: a new one for each process, or one that all share. */
+static int
+bind_all(struct listener *l, const struct listener *was, unsigned nproc, gid_t admin, char *err, size_t size)
+{
+	unsigned k;
+
+	for (k = 0; k < nproc; k++) {
+		if (was != NULL && was->fd[k] != -1) {
+			l->fd[k] = was->fd[k];
+			l->borrowed[k] = 1;
+			continue;
+		}
+		if (l->kind == LISTEN_UNIX && k == 0) {
+			if ((l->fd[0] = listen_unix_bind(l, admin, err, size)) == -1)
+				return (E_IO);
+			continue;
+		}
+		/* A duplicate, so that each place closes its own. */
+		l->fd[k] = l->kind == LISTEN_UNIX ? fcntl(l->fd[0], F_DUPFD_CLOEXEC, 0) :
+		    bind_one(&l->addr, l->port, 1);
+		if (l->fd[k] == -1 || (l->kind == LISTEN_TCP && listen(l->fd[k], LISTEN_BACKLOG) == -1)) {
+			listen_error(err, size, l, errno);
+			return (E_IO);
+		}
+	}
+	if (l->kind == LISTEN_UNIX && was != NULL) {
+		l->dev = was->dev;
+		l->ino = was->ino;
+		if (was->everybody != l->everybody && listen_unix_mode(l, admin) != E_OK) {
+			(void)snprintf(err, size, "%s: owner and mode cannot be changed: %s", l->path,
+			    strerror(errno));
+			return (E_IO);
+		}
+	}
+	return (E_OK);
 }
 
 int
 listen_prepare(struct listeners *ls, const struct listeners *old, const struct conf *c, unsigned nproc,
-    char *err, size_t size)
+    gid_t admin, char *err, size_t size)
 {
 	const struct listener *was;
 	struct listener *l;
@@ -102,17 +169,25 @@ listen_prepare(struct listeners *ls, const struct listeners *old, const struct c
 		l = &ls->l[ls->n];
 		memset(l, 0, sizeof(*l));
 		(void)snprintf(l->name, sizeof(l->name), "%s", c->listeners[i].name);
+		l->kind = c->listeners[i].kind;
+		l->everybody = c->listeners[i].everybody;
+		if (l->kind == LISTEN_UNIX &&
+		    slice_copy(slice_str(c->listeners[i].path), l->path, sizeof(l->path)) != E_OK) {
+			(void)snprintf(err, size, "listener \"%s\": longer than the %d octets of a socket's path",
+			    l->name, CONF_SOCKET_MAX);
+			goto fail;
+		}
 		l->addr = c->listeners[i].addr;
 		l->port = c->listeners[i].port;
 		for (k = 0; k < SMTPD_MAX; k++)
 			l->fd[k] = -1;
-		was = find_socket(ls, &l->addr, l->port);
+		was = find_socket(ls, l);
 		if (was != NULL) {
 			listen_error(err, size, l, EADDRINUSE);
 			goto fail;
 		}
 		ls->n++;
-		if (find_socket(old, &l->addr, l->port) == NULL && port_is_taken(&l->addr, l->port)) {
+		if (l->kind == LISTEN_TCP && find_socket(old, l) == NULL && port_is_taken(&l->addr, l->port)) {
 			listen_error(err, size, l, EADDRINUSE);
 			goto fail;
 		}
@@ -120,19 +195,8 @@ listen_prepare(struct listeners *ls, const struct listeners *old, const struct c
 	/* Only now, since our own socket for all addresses would look like somebody else's. */
 	for (i = 0; i < ls->n; i++) {
 		l = &ls->l[i];
-		was = find_socket(old, &l->addr, l->port);
-		for (k = 0; k < nproc; k++) {
-			if (was != NULL && was->fd[k] != -1) {
-				l->fd[k] = was->fd[k];
-				l->borrowed[k] = 1;
-				continue;
-			}
-			l->fd[k] = bind_one(&l->addr, l->port, 1);
-			if (l->fd[k] == -1 || listen(l->fd[k], LISTEN_BACKLOG) == -1) {
-				listen_error(err, size, l, errno);
-				goto fail;
-			}
-		}
+		if (bind_all(l, find_socket(old, l), nproc, admin, err, size) != E_OK)
+			goto fail;
 	}
 	return (E_OK);
 fail:
@@ -147,6 +211,8 @@ listen_abort(struct listeners *ls)
 	unsigned k;
 
 	for (i = 0; i < ls->n; i++) {
+		if (ls->l[i].kind == LISTEN_UNIX && ls->l[i].fd[0] != -1 && !ls->l[i].borrowed[0])
+			listen_unix_unlink(&ls->l[i]);
 		for (k = 0; k < SMTPD_MAX; k++) {
 			if (ls->l[i].fd[k] != -1 && !ls->l[i].borrowed[k])
 				(void)close(ls->l[i].fd[k]);
@@ -158,26 +224,25 @@ listen_abort(struct listeners *ls)
 void
 listen_commit(struct listeners *ls, struct listeners *old)
 {
-	char text[NET_ADDR_STRLEN];
 	const struct listener *is, *was;
 	size_t i;
 	unsigned k;
 
 	for (i = 0; i < old->n; i++) {
 		was = &old->l[i];
-		is = find_socket(ls, &was->addr, was->port);
+		is = find_socket(ls, was);
+		if (is == NULL && was->kind == LISTEN_UNIX)
+			listen_unix_unlink(was);
 		for (k = 0; k < SMTPD_MAX; k++) {
 			if (was->fd[k] != -1 && (is == NULL || is->fd[k] != was->fd[k]))
 				(void)close(was->fd[k]);
 		}
 		if (is == NULL)
-			log_info("listener closed name=\"%s\" address=%s port=%u", was->name,
-			    net_addr_str(&was->addr, text), (unsigned)was->port);
+			log_listener(was, "closed");
 	}
 	for (i = 0; i < ls->n; i++) {
-		if (find_socket(old, &ls->l[i].addr, ls->l[i].port) == NULL)
-			log_info("listener bound name=\"%s\" address=%s port=%u", ls->l[i].name,
-			    net_addr_str(&ls->l[i].addr, text), (unsigned)ls->l[i].port);
+		if (find_socket(old, &ls->l[i]) == NULL)
+			log_listener(&ls->l[i], "bound");
 		memset(ls->l[i].borrowed, 0, sizeof(ls->l[i].borrowed));
 	}
 	*old = *ls;

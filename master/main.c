@@ -21,6 +21,7 @@
 #include "master/notify.h"
 #include "master/options.h"
 #include "master/pidfile.h"
+#include "master/places.h"
 
 static struct master master;	/* large, and there is one */
 
@@ -42,10 +43,13 @@ open_resources(struct master *m)
 	    lifelock_take(&m->life_fd, m->conf->directory, err, sizeof(err)) != E_OK ||
 	    dirs_spool(m->conf, &m->ids, err, sizeof(err)) != E_OK ||
 	    dirs_mail(m->conf, &m->ids, 1, err, sizeof(err)) != E_OK ||
-	    listen_prepare(&fresh, &m->listeners, m->conf, m->nsmtpd, err, sizeof(err)) != E_OK ||
+	    dirs_drop(m->conf, &m->ids, 1, err, sizeof(err)) != E_OK ||
+	    listen_prepare(&fresh, &m->listeners, m->conf, m->nsmtpd, m->ids.admin, err,
+	    sizeof(err)) != E_OK ||
 	    control_open(m, err, sizeof(err)) != E_OK)
 		log_fatal("%s", err);
 	listen_commit(&fresh, &m->listeners);
+	places_write(m->conf);
 }
 
 static void

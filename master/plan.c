@@ -7,7 +7,7 @@
 #include "master/paths.h"
 #include "master/plan.h"
 
-#define STOP_SMTPD_MS		5000u	/* sessions end at their next command */
+#define STOP_SMTPD_MS		5000u	/* sessions end at their next command; pickup is one of their clients */
 #define STOP_DELIVER_MS		5000u	/* a job whose final dot is out may learn its answer */
 #define STOP_RESOLVER_MS	1000u
 #define STOP_QUEUE_MS		10000u	/* the last batch is flushed */
@@ -64,6 +64,8 @@ plan_make(struct plan *p, const struct conf *c, unsigned processors)
 		n = SMTPD_MAX;
 	for (i = 0; i < n; i++)
 		plan_add(p, ROOM_SMTPD, i, ROLE_NONE);
+	if (c->local_submission)
+		plan_add(p, ROOM_PICKUP, 0, ROLE_NONE);
 }
 
 int
@@ -74,7 +76,7 @@ plan_talk(const struct plan_item *a, const struct plan_item *b)
 	if (a->room == b->room)
 		return (0);
 	if (both == (ROOM_SMTPD | ROOM_QUEUE) || both == (ROOM_SMTPD | ROOM_RESOLVER) ||
-	    both == (ROOM_DELIVER | ROOM_QUEUE))
+	    both == (ROOM_DELIVER | ROOM_QUEUE) || both == (ROOM_PICKUP | ROOM_SMTPD))
 		return (1);
 	if (both == (ROOM_DELIVER | ROOM_RESOLVER))
 		return ((a->room == ROOM_DELIVER ? a : b)->role == ROLE_REMOTE);
@@ -191,6 +193,7 @@ unsigned
 plan_stage(unsigned room)
 {
 	switch (room) {
+	case ROOM_PICKUP:
 	case ROOM_SMTPD:
 		return (0);
 	case ROOM_DELIVER:

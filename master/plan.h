@@ -15,7 +15,7 @@
 #define SMTPD_MAX		16	/* processes; conf.h's ranges */
 #define DELIVER_MAX		17	/* 16 remote ones and one for mailboxes */
 #define SMTPD_AUTO_MAX		4	/* processes = 0: one per processor, but at most so many */
-#define PLAN_MAX		(SMTPD_MAX + DELIVER_MAX + 2)
+#define PLAN_MAX		(SMTPD_MAX + DELIVER_MAX + 3)
 
 struct plan_item {
 	unsigned	room;		/* ROOM_* */

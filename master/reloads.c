@@ -15,6 +15,7 @@
 #include "master/logs.h"
 #include "master/master.h"
 #include "master/notify.h"
+#include "master/places.h"
 
 static void	reloads_do(struct master *, enum reload_action);
 
@@ -119,8 +120,9 @@ next_prepare(struct master *m, struct config_job *j)
 		m->nsmtpd += plan.item[i].room == ROOM_SMTPD;
 	if ((rc = ids_find(&m->next_ids, m->next_conf, err, sizeof(err))) != E_OK ||
 	    (rc = dirs_mail(m->next_conf, &m->next_ids, !m->ids.privileged, err, sizeof(err))) != E_OK ||
-	    (rc = listen_prepare(&m->next_listeners, &m->listeners, m->next_conf, m->nsmtpd, err,
-	    sizeof(err))) != E_OK)
+	    (rc = dirs_drop(m->next_conf, &m->next_ids, !m->ids.privileged, err, sizeof(err))) != E_OK ||
+	    (rc = listen_prepare(&m->next_listeners, &m->listeners, m->next_conf, m->nsmtpd,
+	    m->next_ids.admin, err, sizeof(err))) != E_OK)
 		refuse(m, err);
 	return (rc);
 }
@@ -212,6 +214,7 @@ commit(struct master *m)
 	m->next_conf = NULL;
 	m->next_blob = slice_make(NULL, 0);
 	m->next_fd = -1;
+	places_write(m->conf);
 	if (old->log != m->conf->log) {
 		if ((fd = logs_open(m->conf->log)) != -1)
 			log_use(m->conf->log, fd);
