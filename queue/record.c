@@ -14,12 +14,13 @@
 #include "queue/body.h"
 #include "queue/record.h"
 
-#define MESSAGE_VERSION		1
-#define RECIPIENT_VERSION	1
+#define MESSAGE_VERSION		2	/* 1: ends behind ret */
+#define RECIPIENT_VERSION	2	/* 1: ends behind text */
 #define SUM_LEN			8	/* XXH3, 64 bits */
-#define MSGF_ALL		(MSGF_BODY8 | MSGF_HELD | MSGF_NOTICE | MSGF_DELAY_SENT | MSGF_DONE | MSGF_ESMTP)
+#define MSGF_V1			(MSGF_BODY8 | MSGF_HELD | MSGF_NOTICE | MSGF_DELAY_SENT | MSGF_DONE | MSGF_ESMTP)
+#define MSGF_ALL		(MSGF_V1 | MSGF_UTF8 | MSGF_HEADER8 | MSGF_BY_TRACE | MSGF_PRIORITIZED | MSGF_LMTP | \
+				MSGF_LOCAL | MSGF_BY_SENT | MSGF_HELD_RULE | MSGF_HELD_DAMAGED)
 #define NOTIFY_ALL		(NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY)
-#define RET_MAX			2
 #define CODE_MAX		999	/* three digits */
 #define CLASS_MAX		9
 #define DETAIL_MAX		999	/* RFC 3463 2 */
@@ -36,9 +37,9 @@ seal(struct wr *w)
 	return (w->err == E_OK ? w->len : 0);
 }
 
-/* A reader of the fields of one record, or E_CORRUPT. */
+/* A reader of the fields of one record of a version from 1 to newest, or E_CORRUPT. */
 static int
-unseal(struct rd *r, struct slice in, uint8_t version)
+unseal(struct rd *r, struct slice in, uint8_t newest, uint8_t *version)
 {
 	struct rd tail;
 
@@ -48,9 +49,8 @@ unseal(struct rd *r, struct slice in, uint8_t version)
 	if (rd_u64(&tail) != XXH3_64bits(in.p, in.n - SUM_LEN))
 		return (E_CORRUPT);
 	rd_init(r, in.p, in.n - SUM_LEN);
-	if (rd_u8(r) != version)
-		return (E_CORRUPT);
-	return (E_OK);
+	*version = rd_u8(r);
+	return (*version >= 1 && *version <= newest ? E_OK : E_CORRUPT);
 }
 
 size_t
@@ -72,6 +72,13 @@ message_pack(const struct message *m, uint8_t *dst)
 	wr_str(&w, m->sender);
 	wr_str(&w, m->envid);
 	wr_u8(&w, m->ret);
+	wr_u8(&w, m->body);
+	wr_u8(&w, m->by_mode);
+	wr_u8(&w, (uint8_t)(m->priority + PRIORITY_MAX));
+	wr_u32(&w, m->uid);
+	wr_u64(&w, (uint64_t)m->by_time);
+	wr_u64(&w, (uint64_t)m->hold_until);
+	wr_str(&w, m->login);
 	return (seal(&w));
 }
 
@@ -79,8 +86,9 @@ int
 message_unpack(struct message *m, struct slice in)
 {
 	struct rd r;
+	uint8_t version;
 
-	if (unseal(&r, in, MESSAGE_VERSION) != E_OK)
+	if (unseal(&r, in, MESSAGE_VERSION, &version) != E_OK)
 		return (E_CORRUPT);
 	m->arrival = (int64_t)rd_u64(&r);
 	m->body_len = rd_u64(&r);
@@ -93,8 +101,25 @@ message_unpack(struct message *m, struct slice in)
 	rd_str(&r, m->client_name, sizeof(m->client_name));
 	rd_str(&r, m->sender, sizeof(m->sender));
 	rd_str(&r, m->envid, sizeof(m->envid));
-	m->ret = rd_u8max(&r, RET_MAX);
-	if (m->ndone > m->nrcpt || (m->flags & ~(uint32_t)MSGF_ALL) != 0 || m->arrival < 0)
+	m->ret = rd_u8max(&r, RETS - 1);
+	if (version > 1) {
+		m->body = rd_u8max(&r, BODY_KINDS - 1);
+		m->by_mode = rd_u8max(&r, BY_MODES - 1);
+		m->priority = (int8_t)(rd_u8max(&r, 2 * PRIORITY_MAX) - PRIORITY_MAX);
+		m->uid = rd_u32(&r);
+		m->by_time = (int64_t)rd_u64(&r);
+		m->hold_until = (int64_t)rd_u64(&r);
+		rd_str(&r, m->login, sizeof(m->login));
+	} else {
+		m->body = (m->flags & MSGF_BODY8) != 0 ? BODY_8BIT : BODY_7BIT;
+		m->by_mode = BY_NONE;
+		m->priority = 0;
+		m->uid = 0;
+		m->by_time = m->hold_until = 0;
+		m->login[0] = '\0';
+	}
+	if (m->ndone > m->nrcpt || m->arrival < 0 || m->by_time < 0 || m->hold_until < 0 ||
+	    (m->flags & ~(uint32_t)(version > 1 ? MSGF_ALL : MSGF_V1)) != 0)
 		rd_fail(&r);
 	/* All blocks but the last are full, so that the number follows from the length. */
 	if (m->nchunk != m->body_len / BODY_CHUNK + (m->body_len % BODY_CHUNK != 0))
@@ -124,6 +149,10 @@ recipient_pack(const struct recipient *p, uint8_t *dst)
 	wr_str(&w, p->orcpt);
 	wr_str(&w, p->relay);
 	wr_str(&w, p->text);
+	wr_str(&w, p->sender);
+	wr_str(&w, p->alias);
+	wr_u8(&w, p->owned);
+	wr_u8(&w, p->owed);
 	return (seal(&w));
 }
 
@@ -131,8 +160,9 @@ int
 recipient_unpack(struct recipient *p, struct slice in)
 {
 	struct rd r;
+	uint8_t version;
 
-	if (unseal(&r, in, RECIPIENT_VERSION) != E_OK)
+	if (unseal(&r, in, RECIPIENT_VERSION, &version) != E_OK)
 		return (E_CORRUPT);
 	p->state = rd_u8max(&r, RCPT_STATES - 1);
 	p->notify = rd_u8max(&r, NOTIFY_ALL);
@@ -149,6 +179,16 @@ recipient_unpack(struct recipient *p, struct slice in)
 	rd_str(&r, p->orcpt, sizeof(p->orcpt));
 	rd_str(&r, p->relay, sizeof(p->relay));
 	rd_str(&r, p->text, sizeof(p->text));
+	p->sender[0] = p->alias[0] = '\0';
+	p->owned = p->owed = 0;
+	if (version > 1) {
+		rd_str(&r, p->sender, sizeof(p->sender));
+		rd_str(&r, p->alias, sizeof(p->alias));
+		p->owned = rd_u8max(&r, 1);
+		p->owed = rd_u8max(&r, OWED_KINDS - 1);
+	}
+	if ((p->owed != OWED_NONE && p->state != RCPT_DELIVERED) || (!p->owned && p->sender[0] != '\0'))
+		rd_fail(&r);
 	if (p->state == RCPT_ACTIVE || p->code > CODE_MAX || p->last < 0 || p->next < 0 ||
 	    p->enhanced.subject > DETAIL_MAX || p->enhanced.detail > DETAIL_MAX)
 		rd_fail(&r);

@@ -1,7 +1,8 @@
 /*
  * record.h -- the records of the store as values, and their bytes.  Core: no LMDB here.
  *
- * Every packed record is: u8 version, fields (wire.h), u64 XXH3 of all before it.
+ * Every packed record is: u8 version, fields (wire.h), u64 XXH3 of all before it.  Records of the
+ * version before are read as well: what they do not say is 0.
  * Unpack checks version, checksum, lengths, enums and string characters (R17): E_CORRUPT.
  * Times are wall-clock seconds since the epoch, sizes octets.
  */
@@ -30,7 +31,17 @@ enum {					/* message.flags */
 	MSGF_LMTP = 2048,
 	MSGF_LOCAL = 4096,		/* from a process of this host: uid */
 	MSGF_BY_SENT = 8192,		/* the sender was told that the deadline (BY_NOTIFY) has passed */
+	MSGF_HELD_RULE = 16384,		/* with MSGF_HELD: an access rule asked for it, not the operator */
+	MSGF_HELD_DAMAGED = 32768,	/* with MSGF_HELD: its body could not be read */
 	MSGF_DAMAGED = 64,		/* never stored: the record cannot be read, only msgid is known */
+};
+
+enum owed {				/* a notice of success (RFC 3461 6.2) that is still to be made, and its Action */
+	OWED_NONE,
+	OWED_DELIVERED,
+	OWED_RELAYED,			/* the next hop knows no DSN */
+	OWED_EXPANDED,			/* an alias, by several others (RFC 3461 5.2.7.3 c) */
+	OWED_KINDS
 };
 
 struct message {
@@ -72,6 +83,8 @@ struct recipient {
 	char		sender[ADDRESS_MAX + 1];	/* of this recipient, by owner-: notices go there; "" the message's own */
 	char		alias[ADDRESS_MAX + 1];	/* whom the client named, if an alias led here; "" else */
 	uint8_t		owned;		/* sender counts, even if it is "" (which is <>) */
+	/* enum owed.  Of a RCPT_DELIVERED one: it is due at next for its notice, and not counted in ndone before. */
+	uint8_t		owed;
 };
 
 #define RECORD_MAX	4096		/* no packed record is longer */
@@ -86,6 +99,20 @@ static inline int
 rcpt_is_over(const struct recipient *r)
 {
 	return (r->state == RCPT_DELIVERED || r->state == RCPT_FAILED || r->state == RCPT_EXPIRED);
+}
+
+/* Nothing of it is left to do: neither an attempt nor a notice. */
+static inline int
+rcpt_is_ended(const struct recipient *r)
+{
+	return (rcpt_is_over(r) && r->owed == OWED_NONE);
+}
+
+/* Whom notices about it go to, and who is its envelope's sender. */
+static inline const char *
+rcpt_sender(const struct message *m, const struct recipient *r)
+{
+	return (r->owned ? r->sender : m->sender);
 }
 
 /* The domain under which a recipient is indexed: lower case; "localhost.invalid"-free: a bare

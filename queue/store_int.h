@@ -43,7 +43,7 @@
 #define REPORTED_MAX		64		/* damaged records remembered, so that each is reported once */
 #define KEY_MAX			(DOMAIN_MAX + 1 + 12)
 
-enum table {
+enum store_table {
 	T_MESSAGE,		/* msgid: message record */
 	T_BODY,			/* msgid, chunk u32: checksum, data */
 	T_RECIPIENT,		/* msgid, index u32: recipient record */
@@ -165,13 +165,13 @@ int	 is_indexed(const struct message *, const struct recipient *);
 int	 wt_begin(struct store *);
 void	 wt_abort(struct store *);
 int	 wt_commit(struct store *);	/* the transaction is over whatever it returns */
-int	 wt_get(struct store *, enum table, const struct key *, MDB_val *);
-int	 wt_first(struct store *, enum table, const struct key *from, MDB_val *k, MDB_val *v);
-int	 wt_put(struct store *, enum table, const struct key *, const void *, size_t);
-int	 wt_append(struct store *, enum table, const struct key *, const void *, size_t);	/* likely the last key */
-int	 wt_next(struct store *, enum table, MDB_val *k, MDB_val *v);
-int	 wt_del_here(struct store *, enum table);
-int	 wt_del(struct store *, enum table, const struct key *);	/* E_OK too where there is none */
+int	 wt_get(struct store *, enum store_table, const struct key *, MDB_val *);
+int	 wt_first(struct store *, enum store_table, const struct key *from, MDB_val *k, MDB_val *v);
+int	 wt_put(struct store *, enum store_table, const struct key *, const void *, size_t);
+int	 wt_append(struct store *, enum store_table, const struct key *, const void *, size_t);	/* likely the last key */
+int	 wt_next(struct store *, enum store_table, MDB_val *k, MDB_val *v);
+int	 wt_del_here(struct store *, enum store_table);
+int	 wt_del(struct store *, enum store_table, const struct key *);	/* E_OK too where there is none */
 int	 wt_meta_get(struct store *, const char *name, uint64_t *);
 int	 wt_meta_put(struct store *, const char *name, uint64_t);
 int	 wt_index_add(struct store *, const struct message *, const struct recipient *, uint64_t msgid);

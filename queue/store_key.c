@@ -161,9 +161,12 @@ store_err_mdb(int rc)
 	}
 }
 
-/* Due and domain hold those recipients that a delivery may still be tried for; a held message is not due. */
+/*
+ * Due holds those recipients for which there is something to do, an attempt or a notice, unless their message
+ * is held; domain those that may still be tried.
+ */
 int
 is_indexed(const struct message *m, const struct recipient *r)
 {
-	return (!rcpt_is_over(r) && (m->flags & MSGF_HELD) == 0);
+	return (!rcpt_is_ended(r) && (m->flags & MSGF_HELD) == 0);
 }

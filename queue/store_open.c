@@ -249,7 +249,7 @@ meta_or_zero(struct store *s, const char *name, uint64_t *value)
 }
 
 static uint64_t
-newest_key(struct store *s, enum table t)
+newest_key(struct store *s, enum store_table t)
 {
 	MDB_cursor *c;
 	MDB_val k, v;

@@ -59,7 +59,7 @@ report(struct store *s, const char *what, uint64_t msgid, uint32_t index)
 }
 
 static int
-get(struct store *s, enum table t, const struct key *key, MDB_val *v)
+get(struct store *s, enum store_table t, const struct key *key, MDB_val *v)
 {
 	MDB_val k;
 
@@ -213,7 +213,7 @@ store_get_meta(struct store *s, const char *name, uint64_t *value)
 
 /* A scan of a table whose keys end in msgid and index; fn takes a key, or says with 0 that it is not one of ours. */
 static int
-scan(struct store *s, enum table t, const struct key *from, int inclusive,
+scan(struct store *s, enum store_table t, const struct key *from, int inclusive,
     int (*fn)(const struct key *, const MDB_val *, struct store_due *), struct store_due *out, size_t max, size_t *n)
 {
 	MDB_cursor *c;

@@ -28,7 +28,7 @@ remove_some(struct store *s, uint64_t msgid, unsigned *budget, int *finished)
 			return (rc);
 		r->index = be32((const uint8_t *)key.mv_data + 8);
 		key_part(&k, msgid, r->index);
-		if (recipient_unpack(r, slice_make(v.mv_data, v.mv_size)) == E_OK && !rcpt_is_over(r)) {
+		if (recipient_unpack(r, slice_make(v.mv_data, v.mv_size)) == E_OK && !rcpt_is_ended(r)) {
 			/* As if not held: wherever it may be indexed. */
 			static const struct message any;
 
@@ -60,7 +60,7 @@ remove_some(struct store *s, uint64_t msgid, unsigned *budget, int *finished)
  * Keys end in msgid and index.
  */
 static int
-remove_from_index(struct store *s, enum table t, uint64_t msgid)
+remove_from_index(struct store *s, enum store_table t, uint64_t msgid)
 {
 	struct key from = { .n = 1, .p = { 0 } };
 	MDB_val k, v;

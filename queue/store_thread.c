@@ -200,7 +200,7 @@ upkeep(struct store *s, struct store_figures *f)
 }
 
 static uint64_t
-entries(struct store *s, enum table t)
+entries(struct store *s, enum store_table t)
 {
 	MDB_stat st;
 

@@ -84,7 +84,7 @@ put_blocks(struct store *s, uint64_t msgid, const struct body_block *b)
 }
 
 static int
-exists(struct store *s, enum table t, uint64_t msgid)
+exists(struct store *s, enum store_table t, uint64_t msgid)
 {
 	struct key k;
 	MDB_val v;
@@ -217,7 +217,7 @@ turn_held(struct store *s, uint64_t msgid, const struct message *was, const stru
 			continue;
 		if (rc != E_OK)
 			return (rc);
-		if (rcpt_is_over(r))
+		if (rcpt_is_ended(r))
 			continue;
 		key_due(&k, r->next, msgid, i);
 		rc = is->flags & MSGF_HELD ? wt_del(s, T_DUE, &k) : wt_put(s, T_DUE, &k, NULL, 0);
@@ -315,7 +315,7 @@ op_outcome(struct store *s, struct store_op *op)
 		rc = get_recipient(s, op->msgid, r->index, old);
 		if (rc == E_OK) {
 			if (old->next != r->next || rcpt_is_over(old) != rcpt_is_over(r) ||
-			    strcmp(old->address, r->address) != 0) {
+			    rcpt_is_ended(old) != rcpt_is_ended(r) || strcmp(old->address, r->address) != 0) {
 				if ((rc = wt_index_del(s, was, old, op->msgid)) == E_OK)
 					rc = wt_index_add(s, was, r, op->msgid);
 			}
@@ -413,7 +413,7 @@ op_undo(struct store *s, struct store_op *op)
 			continue;
 		if (rc != E_OK)
 			return (rc);
-		if (rcpt_is_over(r))
+		if (rcpt_is_ended(r))
 			continue;
 		r->next = s->w.now;
 		if ((rc = put_recipient(s, op->msgid, r, 0)) != E_OK ||

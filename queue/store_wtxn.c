@@ -59,7 +59,7 @@ wt_commit(struct store *s)
 }
 
 static MDB_cursor *
-wt_cursor(struct store *s, enum table t)
+wt_cursor(struct store *s, enum store_table t)
 {
 	struct wtxn *w;
 
@@ -71,7 +71,7 @@ wt_cursor(struct store *s, enum table t)
 
 /* The value borrows: it dies with the next change. */
 int
-wt_get(struct store *s, enum table t, const struct key *key, MDB_val *v)
+wt_get(struct store *s, enum store_table t, const struct key *key, MDB_val *v)
 {
 	MDB_cursor *c;
 	MDB_val k;
@@ -85,7 +85,7 @@ wt_get(struct store *s, enum table t, const struct key *key, MDB_val *v)
 
 /* The first entry at or behind from. */
 int
-wt_first(struct store *s, enum table t, const struct key *from, MDB_val *k, MDB_val *v)
+wt_first(struct store *s, enum store_table t, const struct key *from, MDB_val *k, MDB_val *v)
 {
 	MDB_cursor *c;
 
@@ -98,14 +98,14 @@ wt_first(struct store *s, enum table t, const struct key *from, MDB_val *k, MDB_
 
 /* The entry behind; after wt_del_here() the one that took its place. */
 int
-wt_next(struct store *s, enum table t, MDB_val *k, MDB_val *v)
+wt_next(struct store *s, enum store_table t, MDB_val *k, MDB_val *v)
 {
 	return (wt_err(s, mdb_cursor_get(s->w.cur[t], k, v, MDB_NEXT)));
 }
 
 /* The entry that was found last. */
 int
-wt_del_here(struct store *s, enum table t)
+wt_del_here(struct store *s, enum store_table t)
 {
 	s->w.touched = 1;
 	s->w.freed++;
@@ -113,7 +113,7 @@ wt_del_here(struct store *s, enum table t)
 }
 
 static int
-put(struct store *s, enum table t, const struct key *key, const void *p, size_t n, unsigned flags)
+put(struct store *s, enum store_table t, const struct key *key, const void *p, size_t n, unsigned flags)
 {
 	MDB_cursor *c;
 	MDB_val k, v;
@@ -134,19 +134,19 @@ put(struct store *s, enum table t, const struct key *key, const void *p, size_t 
 }
 
 int
-wt_put(struct store *s, enum table t, const struct key *key, const void *p, size_t n)
+wt_put(struct store *s, enum store_table t, const struct key *key, const void *p, size_t n)
 {
 	return (put(s, t, key, p, n, 0));
 }
 
 int
-wt_append(struct store *s, enum table t, const struct key *key, const void *p, size_t n)
+wt_append(struct store *s, enum store_table t, const struct key *key, const void *p, size_t n)
 {
 	return (put(s, t, key, p, n, MDB_APPEND));
 }
 
 int
-wt_del(struct store *s, enum table t, const struct key *key)
+wt_del(struct store *s, enum store_table t, const struct key *key)
 {
 	MDB_val v;
 	int rc;
@@ -199,13 +199,13 @@ wt_index_add(struct store *s, const struct message *m, const struct recipient *r
 	struct key k;
 	int rc;
 
-	if (rcpt_is_over(r))
-		return (E_OK);
 	if (is_indexed(m, r)) {
 		key_due(&k, r->next, msgid, r->index);
 		if ((rc = wt_put(s, T_DUE, &k, NULL, 0)) != E_OK)
 			return (rc);
 	}
+	if (rcpt_is_over(r))
+		return (E_OK);
 	key_domain(&k, recipient_domain(r), msgid, r->index);
 	return (wt_put(s, T_DOMAIN, &k, NULL, 0));
 }
@@ -216,13 +216,13 @@ wt_index_del(struct store *s, const struct message *m, const struct recipient *r
 	struct key k;
 	int rc;
 
-	if (rcpt_is_over(r))
-		return (E_OK);
 	if (is_indexed(m, r)) {
 		key_due(&k, r->next, msgid, r->index);
 		if ((rc = wt_del(s, T_DUE, &k)) != E_OK)
 			return (rc);
 	}
+	if (rcpt_is_over(r))
+		return (E_OK);
 	key_domain(&k, recipient_domain(r), msgid, r->index);
 	return (wt_del(s, T_DOMAIN, &k));
 }

@@ -9,7 +9,11 @@
 
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "common/err.h"
+#include "common/wire.h"
 #include "queue/body.h"
 #include "queue/record.h"
 
@@ -29,13 +33,20 @@ message_full(struct message *m)
 	m->nchunk = 6;
 	m->nrcpt = 1000;
 	m->ndone = 999;
-	m->flags = 63;
+	m->flags = 63 | 128 | 256 | 512 | 1024 | 2048 | 4096 | 8192 | 16384 | 32768;	/* all but MSGF_DAMAGED */
 	memset(m->client.a, 0xab, sizeof(m->client.a));
 	fill(m->helo, sizeof(m->helo), 'h');
 	fill(m->client_name, sizeof(m->client_name), 'n');
 	fill(m->sender, sizeof(m->sender), 's');
 	fill(m->envid, sizeof(m->envid), 'e');
-	m->ret = 2;
+	m->ret = RET_HDRS;
+	m->body = BODY_BINARY;
+	m->by_mode = BY_RETURN;
+	m->priority = -PRIORITY_MAX;
+	m->uid = UINT32_MAX;
+	m->by_time = INT64_MAX;
+	m->hold_until = INT64_MAX;
+	fill(m->login, sizeof(m->login), 'l');
 }
 
 static void
@@ -55,6 +66,9 @@ recipient_full(struct recipient *r)
 	fill(r->orcpt, sizeof(r->orcpt), 'o');
 	fill(r->relay, sizeof(r->relay), 'r');
 	fill(r->text, sizeof(r->text), 't');
+	fill(r->sender, sizeof(r->sender), 's');
+	fill(r->alias, sizeof(r->alias), 'l');
+	r->owned = 1;
 }
 
 static void
@@ -91,6 +105,123 @@ recipient_round_trip(void **state)
 	memset(&b, 0, sizeof(b));
 	assert_int_equal(recipient_unpack(&b, slice_make(rec, n)), E_OK);
 	assert_memory_equal(&a, &b, sizeof(a));
+}
+
+/* What the version before wrote, octet for octet, and what it means now. */
+static size_t
+v1(struct wr *w)
+{
+	wr_u64(w, XXH3_64bits(w->p, w->len));
+	assert_int_equal(w->err, E_OK);
+	return (w->len);
+}
+
+static void
+version_before(void **state)
+{
+	uint8_t rec[RECORD_MAX], again[RECORD_MAX];
+	struct recipient r;
+	struct message m;
+	uint32_t flags;
+	struct wr w;
+	size_t n;
+
+	for (flags = 0; flags <= 256; flags++) {
+		memset(&m, 0xee, sizeof(m));
+		wr_init(&w, rec, sizeof(rec));
+		wr_u8(&w, 1);
+		wr_u64(&w, 1795000000);
+		wr_u64(&w, 10);
+		wr_u32(&w, 1);
+		wr_u32(&w, 2);
+		wr_u32(&w, 1);
+		wr_u32(&w, flags);
+		wr_raw(&w, "0123456789abcdef", 16);
+		wr_str(&w, "helo");
+		wr_str(&w, "name");
+		wr_str(&w, "a@example.org");
+		wr_str(&w, "envid");
+		wr_u8(&w, 1);
+		n = v1(&w);
+		if (flags > 63) {	/* flags it did not know */
+			assert_int_equal(message_unpack(&m, slice_make(rec, n)), E_CORRUPT);
+			continue;
+		}
+		assert_int_equal(message_unpack(&m, slice_make(rec, n)), E_OK);
+		assert_string_equal(m.sender, "a@example.org");
+		assert_string_equal(m.envid, "envid");
+		assert_int_equal(m.flags, flags);
+		assert_int_equal(m.ret, RET_FULL);
+		assert_int_equal(m.body, flags & MSGF_BODY8 ? BODY_8BIT : BODY_7BIT);
+		assert_int_equal(m.by_mode, BY_NONE);
+		assert_int_equal(m.priority, 0);
+		assert_true(m.by_time == 0 && m.hold_until == 0 && m.uid == 0 && m.login[0] == '\0');
+		assert_true(message_pack(&m, again) > n);
+		assert_int_equal(again[0], 2);
+	}
+	memset(&r, 0xee, sizeof(r));
+	wr_init(&w, rec, sizeof(rec));
+	wr_u8(&w, 1);
+	wr_u8(&w, RCPT_DEFERRED);
+	wr_u8(&w, NOTIFY_SUCCESS);
+	wr_u8(&w, 0);
+	wr_u32(&w, 3);
+	wr_u64(&w, 1795000001);
+	wr_u64(&w, 1795000002);
+	wr_u16(&w, 451);
+	wr_u8(&w, 4);
+	wr_u16(&w, 7);
+	wr_u16(&w, 1);
+	wr_u8(&w, STAGE_RCPT);
+	wr_str(&w, "b@example.net");
+	wr_str(&w, "rfc822;b@example.net");
+	wr_str(&w, "mx.example.net[192.0.2.1]:25");
+	wr_str(&w, "4.7.1 later");
+	n = v1(&w);
+	assert_int_equal(recipient_unpack(&r, slice_make(rec, n)), E_OK);
+	assert_string_equal(r.text, "4.7.1 later");
+	assert_int_equal(r.next, 1795000002);
+	assert_true(r.sender[0] == '\0' && r.alias[0] == '\0' && !r.owned && r.owed == OWED_NONE);
+	(void)recipient_pack(&r, again);
+	assert_int_equal(again[0], 2);
+	rec[0] = 0;		/* before all versions, and after */
+	w.len -= 8;
+	n = v1(&w);
+	assert_int_equal(recipient_unpack(&r, slice_make(rec, n)), E_CORRUPT);
+	rec[0] = 3;
+	w.len -= 8;
+	n = v1(&w);
+	assert_int_equal(recipient_unpack(&r, slice_make(rec, n)), E_CORRUPT);
+}
+
+/* A notice is owed only for what was delivered, and a sender of a recipient's own has to be declared. */
+static void
+recipient_agrees(void **state)
+{
+	static const struct { uint8_t rcpt_state, owed, owned; const char *sender; int want; } t[] = {
+		{ RCPT_DELIVERED, OWED_NONE, 0, "", E_OK },
+		{ RCPT_DELIVERED, OWED_EXPANDED, 0, "", E_OK },
+		{ RCPT_DELIVERED, OWED_KINDS, 0, "", E_CORRUPT },
+		{ RCPT_DEFERRED, OWED_RELAYED, 0, "", E_CORRUPT },
+		{ RCPT_FAILED, OWED_DELIVERED, 0, "", E_CORRUPT },
+		{ RCPT_PENDING, OWED_NONE, 1, "", E_OK },
+		{ RCPT_PENDING, OWED_NONE, 1, "owner@x.example", E_OK },
+		{ RCPT_PENDING, OWED_NONE, 0, "owner@x.example", E_CORRUPT },
+		{ RCPT_PENDING, OWED_NONE, 2, "", E_CORRUPT },
+	};
+	uint8_t rec[RECORD_MAX];
+	struct recipient r;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		memset(&r, 0, sizeof(r));
+		r.state = t[i].rcpt_state;
+		r.owed = t[i].owed;
+		r.owned = t[i].owned;
+		memcpy(r.sender, t[i].sender, strlen(t[i].sender) + 1);
+		n = recipient_pack(&r, rec);
+		assert_int_equal(recipient_unpack(&r, slice_make(rec, n)), t[i].want);
+	}
 }
 
 /* Every single flipped bit and every cut is found. */
@@ -197,6 +328,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(message_round_trip), cmocka_unit_test(recipient_round_trip),
+		cmocka_unit_test(version_before),
+		cmocka_unit_test(recipient_agrees),
 		cmocka_unit_test(damage_is_found), cmocka_unit_test(values_are_checked),
 		cmocka_unit_test(kinds_differ), cmocka_unit_test(domains),
 	};
