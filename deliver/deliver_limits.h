@@ -34,5 +34,10 @@
 #define TMP_AGE_MAX_S		(36 * 3600)	/* maildir(5): older files in tmp/ are nobody's */
 #define TMP_CLEAN_S		3600	/* a maildir's tmp/ is looked through this often at most */
 #define FILE_NAME_MAX		255
+#define MIME_DEPTH_MAX		32	/* multiparts inside each other, of a message that is converted; at most 32 */
+#define MIME_BOUNDARY_MAX	70	/* RFC 2046 5.1.1 */
+#define MIME_PADDING_MAX	128	/* what may follow a boundary on its line: "--", blanks, CRLF */
+#define MIME_FIELD_MAX		8192	/* a Content-Type or Content-Transfer-Encoding field */
+#define MIME_NAME_MAX		32	/* names of fields are compared up to here */
 
 #endif
