@@ -3,6 +3,7 @@ import contextlib
 import grp
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -114,7 +115,7 @@ class Postfix:
         os.chown(self.dir / "data", peer.pw_uid, peer.pw_gid)
         os.chown(self.dir / "mail", peer.pw_uid, peer.pw_gid)
         os.chmod(self.dir, 0o755)
-        (etc / "main.cf").write_text(f"""
+        base = f"""
 compatibility_level = 3.6
 queue_directory = {spool}
 data_directory = {self.dir}/data
@@ -144,7 +145,11 @@ smtpd_recipient_restrictions = permit_mynetworks, reject
 maillog_file = {self.dir}/log
 maillog_file_prefixes = {self.dir}
 import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C LD_LIBRARY_PATH={PEER_ENV["LD_LIBRARY_PATH"]}
-""" + extra)
+"""
+        # Once each: warnings of double entries fill postlogd's socket before it reads, and all daemons wait there.
+        set_there = set(re.findall(r"(?m)^(\w+) *=", extra))
+        base = [line for line in base.splitlines() if line.split(" ")[0] not in set_there]
+        (etc / "main.cf").write_text("\n".join(base) + "\n" + extra)
         (etc / "master.cf").write_text(f"""
 127.0.0.1:{self.port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -157,6 +162,8 @@ trace unix - - n - 0 bounce
 verify unix - - n - 1 verify
 proxymap unix - - n - - proxymap
 smtp unix - - n - - smtp
+relay unix - - n - - smtp
+flush unix n - n - 0 flush
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
