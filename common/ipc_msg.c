@@ -50,16 +50,18 @@
 #define LEN_job_body	(8 + 4 + IPC_CHUNK_MAX)
 #define LEN_job_id	8
 #define LEN_job_credit	(8 + 4)
-#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + STR(FIELD(ipc_job_result, relay)) + \
+#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + STR(FIELD(ipc_job_result, relay)) + \
 			STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_done	(8 + 8 + 1 + 8 + 4 + DIALOGUE_MAX)
 #define LEN_probe	(8 + 1 + 2 + 4 + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
 #define LEN_probe_result (8 + 1 + 2 + 5 + STR(FIELD(ipc_probe_result, relay)) + STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_running	(8 + 8 + 2 + 4 * JOB_RCPT_MAX)
 #define LEN_ctl_request	(1 + 1 + 1 + 8 + STR(ADDRESS_MAX + 1))
-#define LEN_ctl_message	(8 + 8 + 8 + 1 + 4 + 4 + 8 + 8 + ADDR + STR(HELO_MAX + 1) + STR(ADDRESS_MAX + 1))
+#define LEN_ctl_message	(8 + 8 + 8 + 1 + 4 + 4 + 8 + 8 + ADDR + STR(HELO_MAX + 1) + STR(ADDRESS_MAX + 1) + \
+			5 + 4 + 8 + 8 + STR(ENVID_MAX + 1) + STR(LOGIN_MAX + 1))
 #define LEN_ctl_rcpt	(8 + 4 + 1 + 4 + 8 + 8 + 2 + 5 + 1 + STR(ADDRESS_MAX + 1) + \
-			STR(FIELD(ipc_ctl_rcpt, hop)) + STR(FIELD(ipc_ctl_rcpt, relay)) + STR(REPLY_TEXT_MAX + 1))
+			STR(FIELD(ipc_ctl_rcpt, hop)) + STR(FIELD(ipc_ctl_rcpt, relay)) + STR(REPLY_TEXT_MAX + 1) + \
+			1 + 1 + STR(ORCPT_MAX + 1) + 2 * STR(ADDRESS_MAX + 1))
 #define LEN_ctl_text	IPC_PAYLOAD_MAX
 #define LEN_ctl_daemon	(4 + 4 + 1 + 4 + 4 + 8 + 8 + 8 * COUNTERS + STR(FIELD(ipc_ctl_daemon, state)))
 #define LEN_ctl_queue	(8 * 14 + 1 + 1)

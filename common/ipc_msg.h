@@ -321,6 +321,7 @@ struct ipc_job_result {
 	uint32_t	retry_hint;		/* seconds, 0 if none */
 	uint8_t		stage;			/* enum stage */
 	uint8_t		handed;			/* enum handed, if delivered */
+	uint8_t		by_passed;		/* the next hop took BY (RFC 2852 4.1.4); with by_mode alone */
 	char		relay[DOMAIN_MAX + 64];	/* "mx.example.net[198.51.100.3]:25", "maildir", "" before one was chosen */
 	char		text[REPLY_TEXT_MAX + 1];	/* the remote host's words, or ours where it said nothing */
 };
@@ -400,6 +401,7 @@ enum rcpt_state {
 const char	*rcpt_state_name(unsigned);
 enum msg_state { MSG_ACTIVE, MSG_QUEUED, MSG_DEFERRED, MSG_HELD, MSG_DELETED, MSG_DAMAGED, MSG_STATES };	/* for lists */
 const char	*msg_state_name(unsigned);
+enum held_by { HELD_NOT, HELD_OPERATOR, HELD_RULE, HELD_DAMAGED, HELD_KINDS };
 struct ipc_ctl_message {
 	uint64_t	msgid;
 	int64_t		arrival;
@@ -411,6 +413,15 @@ struct ipc_ctl_message {
 	struct net_addr	client;
 	char		helo[HELO_MAX + 1];
 	char		sender[ADDRESS_MAX + 1];
+	uint8_t		held;			/* enum held_by */
+	uint8_t		by_mode;		/* enum by_mode */
+	uint8_t		prioritized;
+	int8_t		priority;
+	uint8_t		local;			/* from a process of this host: uid */
+	uint32_t	uid;
+	int64_t		by_time, hold_until;	/* epoch seconds, 0 if none */
+	char		envid[ENVID_MAX + 1];
+	char		login[LOGIN_MAX + 1];
 };
 struct ipc_ctl_rcpt {
 	uint64_t	msgid;
@@ -425,6 +436,11 @@ struct ipc_ctl_rcpt {
 	char		hop[512];		/* where it goes now: hop_str() */
 	char		relay[DOMAIN_MAX + 64];
 	char		text[REPLY_TEXT_MAX + 1];	/* the last reply */
+	uint8_t		notify;
+	uint8_t		owned;			/* sender is this recipient's own, a list's owner */
+	char		orcpt[ORCPT_MAX + 1];
+	char		alias[ADDRESS_MAX + 1];	/* whom the client named, if an alias led here */
+	char		sender[ADDRESS_MAX + 1];
 };
 struct ipc_ctl_text { struct slice text; };	/* WHY and SHOW: dialogue and remarks; printable and LF */
 struct ipc_ctl_daemon {

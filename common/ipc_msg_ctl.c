@@ -42,6 +42,16 @@ ipc_pack_ctl_message(struct wr *w, const struct ipc_ctl_message *m)
 	ipc_wr_addr(w, &m->client);
 	wr_str(w, m->helo);
 	wr_str(w, m->sender);
+	wr_u8(w, m->held);
+	wr_u8(w, m->by_mode);
+	wr_u8(w, m->prioritized);
+	wr_u8(w, (uint8_t)m->priority);
+	wr_u8(w, m->local);
+	wr_u32(w, m->uid);
+	wr_u64(w, (uint64_t)m->by_time);
+	wr_u64(w, (uint64_t)m->hold_until);
+	wr_str(w, m->envid);
+	wr_str(w, m->login);
 }
 
 int
@@ -58,6 +68,16 @@ ipc_unpack_ctl_message(struct rd *r, struct ipc_ctl_message *m)
 	ipc_rd_addr(r, &m->client);
 	rd_str(r, m->helo, sizeof(m->helo));
 	rd_str(r, m->sender, sizeof(m->sender));
+	m->held = rd_u8max(r, HELD_KINDS - 1);
+	m->by_mode = rd_u8max(r, BY_MODES - 1);
+	m->prioritized = rd_u8max(r, 1);
+	m->priority = ipc_rd_priority(r);
+	m->local = rd_u8max(r, 1);
+	m->uid = rd_u32(r);
+	m->by_time = ipc_rd_time(r);
+	m->hold_until = ipc_rd_time(r);
+	rd_str(r, m->envid, sizeof(m->envid));
+	rd_str(r, m->login, sizeof(m->login));
 	if (m->ndone > m->nrcpt)
 		rd_fail(r);
 	return (rd_end(r));
@@ -79,6 +99,11 @@ ipc_pack_ctl_rcpt(struct wr *w, const struct ipc_ctl_rcpt *m)
 	wr_str(w, m->hop);
 	wr_str(w, m->relay);
 	wr_str(w, m->text);
+	wr_u8(w, m->notify);
+	wr_u8(w, m->owned);
+	wr_str(w, m->orcpt);
+	wr_str(w, m->alias);
+	wr_str(w, m->sender);
 }
 
 int
@@ -97,6 +122,11 @@ ipc_unpack_ctl_rcpt(struct rd *r, struct ipc_ctl_rcpt *m)
 	rd_str(r, m->hop, sizeof(m->hop));
 	rd_str(r, m->relay, sizeof(m->relay));
 	rd_str(r, m->text, sizeof(m->text));
+	m->notify = rd_u8max(r, NOTIFY_NEVER | NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY);
+	m->owned = rd_u8max(r, 1);
+	rd_str(r, m->orcpt, sizeof(m->orcpt));
+	rd_str(r, m->alias, sizeof(m->alias));
+	rd_str(r, m->sender, sizeof(m->sender));
 	return (rd_end(r));
 }
 

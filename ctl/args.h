@@ -18,7 +18,7 @@ enum {				/* exit status */
 	EXIT_DENIED = 4,
 };
 
-enum action {
+enum args_action {
 	ACT_HELP, ACT_CHECK, ACT_STATUS, ACT_LIST, ACT_SHOW,
 	ACT_CHANGE,		/* hold, release, retry, delete, undo */
 	ACT_SIMPLE,		/* flush, pause, resume, reload */
@@ -30,7 +30,7 @@ enum { OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4 };	/* which options a comma
 struct ctl_command {
 	const char	*group;		/* "queue", or NULL for a command of one word */
 	const char	*name;
-	enum action	 action;
+	enum args_action	 action;
 	enum ctl_verb	 verb;
 	unsigned	 options;
 	int		 min, max;	/* operands; with --all one at most, and none is enough */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/ipc_msg.h"
 #include "common/units.h"
 
 static char *
@@ -96,4 +97,30 @@ cell_plain(char *dst, size_t size, const char *p, size_t n)
 	}
 	dst[len] = '\0';
 	return (dst);
+}
+
+char *
+cell_notify(unsigned notify, char dst[static CELL_NOTIFY_LEN])
+{
+	static const struct { unsigned bit; const char *name; } names[] = {
+		{ NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS, "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" },
+		{ NOTIFY_DELAY, "DELAY" },
+	};
+	size_t	i, len = 0;
+
+	(void)snprintf(dst, CELL_NOTIFY_LEN, "-");
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (notify & names[i].bit)
+			len += (size_t)snprintf(dst + len, CELL_NOTIFY_LEN - len, "%s%s", len != 0 ? "," : "",
+			    names[i].name);
+	return (dst);
+}
+
+const char *
+held_by_name(unsigned by)
+{
+	static const char *const names[HELD_KINDS] = { "nobody", "the operator", "an access rule",
+	    "postern: its body is damaged" };
+
+	return (by < HELD_KINDS ? names[by] : "?");
 }

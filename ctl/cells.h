@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define CELL_LEN	40
+#define CELL_NOTIFY_LEN	32
 
 /* "0", "999", "4.8K", "12M", "1.1G": powers of 1024, four characters where possible. */
 char	*cell_size(uint64_t octets, char dst[static CELL_LEN]);
@@ -24,5 +25,9 @@ char	*cell_time(int64_t t, char dst[static CELL_LEN]);
 char	*cell_plain(char *dst, size_t size, const char *p, size_t n);
 /* An address in angle brackets, escaped; "<>" for the null sender. */
 char	*cell_path(const char *address, char *dst, size_t size);
+/* NOTIFY's value as RFC 3461 4.1 writes it, "SUCCESS,FAILURE"; "-" if it was not given. */
+char	*cell_notify(unsigned notify, char dst[static CELL_NOTIFY_LEN]);
+/* By whom a message is held: "the operator". */
+const char *held_by_name(unsigned);
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/net.h"
 #include "common/reply.h"
 #include "common/units.h"
+#include "ctl/cells.h"
 
 #define REPLACEMENT	"\xef\xbf\xbd"	/* U+FFFD */
 
@@ -123,6 +124,22 @@ json_message(const struct ipc_ctl_message *m)
 	put(o, &ok, "expires", json_time(m->expires));
 	put(o, &ok, "client", str(net_addr_str(&m->client, ip)));
 	put(o, &ok, "helo", str(m->helo));
+	if (m->held != HELD_NOT)
+		put(o, &ok, "held_by", str(held_by_name(m->held)));
+	if (m->hold_until != 0)
+		put(o, &ok, "held_until", json_time(m->hold_until));
+	if (m->by_mode != BY_NONE) {
+		put(o, &ok, "deliver_by", json_time(m->by_time));
+		put(o, &ok, "deliver_by_mode", str(m->by_mode == BY_RETURN ? "return" : "notify"));
+	}
+	if (m->prioritized)
+		put(o, &ok, "priority", json_integer(m->priority));
+	if (m->local)
+		put(o, &ok, "uid", num(m->uid));
+	if (m->login[0] != '\0')
+		put(o, &ok, "login", str(m->login));
+	if (m->envid[0] != '\0')
+		put(o, &ok, "envid", str(m->envid));
 	put(o, &ok, "recipients", json_array());
 	return (done(o, ok));
 }
@@ -130,7 +147,7 @@ json_message(const struct ipc_ctl_message *m)
 json_t *
 json_rcpt(const struct ipc_ctl_rcpt *r)
 {
-	char	dsn[ENHANCED_STRLEN];
+	char	dsn[ENHANCED_STRLEN], notify[CELL_NOTIFY_LEN];
 	json_t	*o = json_object();
 	int	ok = o != NULL;
 
@@ -145,6 +162,14 @@ json_rcpt(const struct ipc_ctl_rcpt *r)
 	put(o, &ok, "code", r->code != 0 ? num(r->code) : json_null());
 	put(o, &ok, "enhanced", r->enhanced.cls != 0 ? str(enhanced_str(&r->enhanced, dsn)) : json_null());
 	put(o, &ok, "reply", str(r->text));
+	if (r->notify != 0)
+		put(o, &ok, "notify", str(cell_notify(r->notify, notify)));
+	if (r->orcpt[0] != '\0')
+		put(o, &ok, "original_recipient", str(r->orcpt));
+	if (r->alias[0] != '\0')
+		put(o, &ok, "alias", str(r->alias));
+	if (r->owned)
+		put(o, &ok, "owner", str(r->sender));
 	return (done(o, ok));
 }
 

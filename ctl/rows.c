@@ -115,6 +115,33 @@ print_table_row(struct rows *r, const struct ipc_ctl_message *m)
 	    cell_until(m->next, r->now, next), rcpt, cell_path(m->sender, path, sizeof(path)));
 }
 
+/* What came with the message beside its addresses; nothing of it is most often there. */
+static void
+print_wishes(struct rows *r, const struct ipc_ctl_message *m)
+{
+	char	when[CELL_LEN], age[CELL_LEN], envid[ESCAPED(ENVID_MAX)], login[ESCAPED(LOGIN_MAX)];
+
+	if (m->local)
+		(void)fprintf(r->out, "  from      local user %" PRIu32 " %s\n", m->uid,
+		    cell_plain(login, sizeof(login), m->login, strlen(m->login)));
+	else if (m->login[0] != '\0')
+		(void)fprintf(r->out, "  login     %s\n", cell_plain(login, sizeof(login), m->login, strlen(m->login)));
+	if (m->held != HELD_NOT)
+		(void)fprintf(r->out, "  held      by %s\n", held_by_name(m->held));
+	if (m->hold_until > r->now)
+		(void)fprintf(r->out, "  released  %s (in %s), as its sender asked\n", cell_time(m->hold_until, when),
+		    cell_until(m->hold_until, r->now, age));
+	if (m->by_mode != BY_NONE)
+		(void)fprintf(r->out, "  deadline  %s%s%s%s, then %s\n", cell_time(m->by_time, when),
+		    m->by_time > r->now ? " (in " : ", passed", m->by_time > r->now ?
+		    cell_until(m->by_time, r->now, age) : "", m->by_time > r->now ? ")" : "",
+		    m->by_mode == BY_RETURN ? "returned" : "the sender is told");
+	if (m->prioritized)
+		(void)fprintf(r->out, "  priority  %d\n", m->priority);
+	if (m->envid[0] != '\0')
+		(void)fprintf(r->out, "  envid     %s\n", cell_plain(envid, sizeof(envid), m->envid, strlen(m->envid)));
+}
+
 static void
 print_story(struct rows *r, const struct ipc_ctl_message *m)
 {
@@ -128,6 +155,7 @@ print_story(struct rows *r, const struct ipc_ctl_message *m)
 	(void)fprintf(r->out, "  arrived   %s (%s ago), client %s, helo %s\n", cell_time(m->arrival, when),
 	    cell_age(m->arrival, r->now, age), net_addr_str(&m->client, ip),
 	    cell_plain(helo, sizeof(helo), m->helo, strlen(m->helo)));
+	print_wishes(r, m);
 	if (m->state != MSG_DELETED && m->state != MSG_HELD && m->expires != 0)
 		(void)fprintf(r->out, "  expires   %s (in %s)\n", cell_time(m->expires, when),
 		    cell_until(m->expires, r->now, age));
@@ -139,12 +167,21 @@ print_rcpt(struct rows *r, const struct ipc_ctl_rcpt *c)
 {
 	char	path[ESCAPED(ADDRESS_MAX)], text[ESCAPED(REPLY_TEXT_MAX)], hop[ESCAPED(sizeof(c->hop))];
 	char	dsn[ENHANCED_STRLEN], when[CELL_LEN], ago[CELL_LEN], relay[ESCAPED(sizeof(c->relay))];
-	char	code[ENHANCED_STRLEN + 1] = "";
+	char	code[ENHANCED_STRLEN + 1] = "", notify[CELL_NOTIFY_LEN], orcpt[ESCAPED(ORCPT_MAX)];
+	char	alias[ESCAPED(ADDRESS_MAX)], owner[ESCAPED(ADDRESS_MAX)];
 
 	(void)fprintf(r->out, "  %s  %s\n", cell_path(c->address, path, sizeof(path)),
 	    rcpt_state_name(c->state));
 	if (r->style == ROWS_TABLE)
 		return;
+	if (c->alias[0] != '\0')
+		(void)fprintf(r->out, "    for       %s\n", cell_path(c->alias, alias, sizeof(alias)));
+	if (c->owned)
+		(void)fprintf(r->out, "    owner     %s\n", cell_path(c->sender, owner, sizeof(owner)));
+	if (c->notify != 0)
+		(void)fprintf(r->out, "    notify    %s\n", cell_notify(c->notify, notify));
+	if (c->orcpt[0] != '\0')
+		(void)fprintf(r->out, "    original  %s\n", cell_plain(orcpt, sizeof(orcpt), c->orcpt, strlen(c->orcpt)));
 	if (c->hop[0] != '\0')
 		(void)fprintf(r->out, "    route     %s\n", cell_plain(hop, sizeof(hop), c->hop, strlen(c->hop)));
 	if (c->attempts != 0)

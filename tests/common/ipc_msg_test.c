@@ -195,7 +195,7 @@ static void sample_job_result(struct ipc_job_result *m, int large)
 {
 	*m = (struct ipc_job_result){ .job = 1, .msgid = 2, .index = 3, .outcome = OUT_UNSURE, .code = 599,
 	    .enhanced = { 4, 999, 999 }, .delay_ms = 1800, .retry_hint = 300, .stage = STAGE_DOT, .handed = HANDED_PLAIN,
-	    .relay = "mx.example.net[198.51.100.3]:25", .text = "try later" };
+	    .by_passed = 1, .relay = "mx.example.net[198.51.100.3]:25", .text = "try later" };
 	if (large) {
 		FILL(m->relay, 'r');
 		FILL(m->text, 't');
@@ -219,8 +219,12 @@ static void sample_ctl_request(struct ipc_ctl_request *m, int large)
 static void sample_ctl_message(struct ipc_ctl_message *m, int large)
 {
 	*m = (struct ipc_ctl_message){ .msgid = 1, .arrival = 2, .size = 3, .state = MSG_HELD, .nrcpt = 5, .ndone = 5,
-	    .next = 7, .expires = 8, .client = { { 9 } }, .helo = "h", .sender = "s@example.org" };
+	    .next = 7, .expires = 8, .client = { { 9 } }, .helo = "h", .sender = "s@example.org", .held = HELD_RULE,
+	    .by_mode = BY_RETURN, .prioritized = 1, .priority = -PRIORITY_MAX, .local = 1, .uid = 1000, .by_time = 9,
+	    .hold_until = 10, .envid = "QQ314159", .login = "alice" };
 	if (large) {
+		FILL(m->envid, 'e');
+		FILL(m->login, 'l');
 		FILL(m->helo, 'h');
 		FILL(m->sender, 's');
 	}
@@ -229,8 +233,12 @@ static void sample_ctl_rcpt(struct ipc_ctl_rcpt *m, int large)
 {
 	*m = (struct ipc_ctl_rcpt){ .msgid = 1, .index = 2, .state = RCPT_UNSURE, .attempts = 3, .last = 4, .next = 5,
 	    .code = 0, .enhanced = { 0, 0, 0 }, .stage = STAGE_FILE, .address = "b@example.net", .hop = "mx",
-	    .relay = "r", .text = "t" };
+	    .relay = "r", .text = "t", .notify = NOTIFY_SUCCESS, .owned = 1, .orcpt = "rfc822;b@example.net",
+	    .alias = "list@example.net", .sender = "owner@example.net" };
 	if (large) {
+		FILL(m->orcpt, 'o');
+		FILL(m->alias, 'l');
+		FILL(m->sender, 's');
 		FILL(m->address, 'a');
 		FILL(m->hop, 'h');
 		FILL(m->relay, 'r');
@@ -440,6 +448,7 @@ static const struct {
 	{ "job_result", 26, 1000 & 0xff, "detail 1000" },
 	{ "job_result", 36, STAGES, "stage" },
 	{ "job_result", 37, HANDED_KINDS, "handed" },
+	{ "job_result", 38, 2, "by_passed" },
 	{ "job_done", 16, REACHED_KINDS, "reached" },
 	{ "job_done", 29, 0x1b, "escape in a dialogue" },
 	{ "job_running", 16, 0, "no recipients" },
