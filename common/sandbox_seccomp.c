@@ -23,7 +23,7 @@
 #include "common/log.h"
 #include "common/sandbox_parts.h"
 
-#define ANY_SOCKET	(SB_ACCEPT | SB_CONNECT | SB_UDP)
+#define ANY_SOCKET	(SB_ACCEPT | SB_CONNECT | SB_UDP | SB_PAIR)
 #define FILES		(SB_STORE | SB_MAILDIR)
 #define ALL		0		/* every daemon */
 #define TYPE_MASK	(~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC))
@@ -112,6 +112,8 @@ static const struct arg_call arg_calls[] = {
 	FCNTL(ALL, F_DUPFD_CLOEXEC),
 	FCNTL(SB_STORE, F_SETLK), FCNTL(SB_STORE, F_SETLKW), FCNTL(SB_STORE, F_GETLK),
 
+	/* Never another family's: some make a way to other machines of it. */
+	{ SB_PAIR, SCMP_SYS(socketpair), 3, { IS(0, AF_UNIX), MASKED(1, TYPE_MASK & INT_MASK, SOCK_STREAM), IS(2, 0) } },
 	SOCKET(SB_CONNECT, AF_INET, SOCK_STREAM, 0), SOCKET(SB_CONNECT, AF_INET, SOCK_STREAM, IPPROTO_TCP),
 	SOCKET(SB_CONNECT, AF_INET6, SOCK_STREAM, 0), SOCKET(SB_CONNECT, AF_INET6, SOCK_STREAM, IPPROTO_TCP),
 	SOCKET(SB_UDP, AF_INET, SOCK_DGRAM, 0), SOCKET(SB_UDP, AF_INET, SOCK_DGRAM, IPPROTO_UDP),
@@ -123,7 +125,7 @@ static const struct arg_call arg_calls[] = {
 	{ ALL, SCMP_SYS(sendmsg), 1, { NOT_FASTOPEN(2) } }, { ALL, SCMP_SYS(sendmmsg), 1, { NOT_FASTOPEN(3) } },
 	{ SB_UDP, SCMP_SYS(sendto), 1, { NOT_FASTOPEN(3) } },
 	/* send() to the connected peer, to nobody else. */
-	{ SB_ACCEPT | SB_CONNECT, SCMP_SYS(sendto), 2, { NOT_FASTOPEN(3), SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0) } },
+	{ SB_ACCEPT | SB_CONNECT | SB_PAIR, SCMP_SYS(sendto), 2, { NOT_FASTOPEN(3), SCMP_CMP64(4, SCMP_CMP_EQ, 0, 0) } },
 	{ ANY_SOCKET, SCMP_SYS(getsockopt), 1, { IS(1, SOL_SOCKET) } },
 	{ ANY_SOCKET, SCMP_SYS(getsockopt), 1, { IS(1, IPPROTO_TCP) } },
 	OPTION(SOL_SOCKET, SO_REUSEADDR), OPTION(SOL_SOCKET, SO_REUSEPORT), OPTION(SOL_SOCKET, SO_KEEPALIVE),
