@@ -8,7 +8,8 @@ A dialogue is a file differential/NAME.txt.  First comments (#) and settings, th
   D: text              text and CR LF for which there is no reply: the lines of a message
   C- text              octets without CR LF, no reply
   R:                   reads a reply, of what was sent by C- or D
-  B: text              BDAT with this text as its chunk, and reads a reply;  L: the same with LAST
+  B: text              BDAT with this text as its chunk, and reads a reply;  L: the same with LAST;
+                       b: and l: the same, pipelined as P is
   W:                   waits until the server has read what was sent: a segment of its own
 Escapes in text: \\r \\n \\t \\0 \\\\ \\xNN, and \\*9{abc}: nine times abc, as in tests/smtpd.
 
@@ -67,7 +68,7 @@ def parse(path):
             continue
         setting = re.fullmatch(r"(needs|client): (\S+)", line)
         mark = re.fullmatch(r"=(\w*): (\S+) (\S+) ([\w-]+)", line)
-        step = re.fullmatch(r"([CPDBLRW]:|C-) ?(.*)", line)
+        step = re.fullmatch(r"([CPDBLblRW]:|C-) ?(.*)", line)
         if setting and not steps:
             if setting[1] == "needs":
                 needs.append(setting[2])
@@ -113,7 +114,8 @@ class Destination(Hop):
         """What DSN and SMTPUTF8 say.  An ORCPT that repeats the recipient says nothing, and may be added (RFC 3461
         5.2.1); SIZE and BODY are the business of each hop."""
         path = self.PATH.match(line)
-        rest = line[path.end():].split()
+        rest = [b"NOTIFY=" + b",".join(sorted(p[7:].split(b","))) if p.upper().startswith(b"NOTIFY=") else p
+                for p in line[path.end():].split()]
         return sorted(p for p in rest if not p.upper().startswith((b"SIZE=", b"BODY=")) and p != b"ORCPT=rfc822;" + path[1])
 
     def keep(self, session, body):
@@ -192,15 +194,15 @@ class Client:
         answers, owed = [None] * len(steps), []
         for i, step in enumerate(steps):
             octets = unescape(step.text)
-            if step.kind in ("B:", "L:"):
-                octets = b"BDAT %d%s\r\n" % (len(octets), b" LAST" if step.kind == "L:" else b"") + octets
+            if step.kind in "B:L:b:l:":
+                octets = b"BDAT %d%s\r\n" % (len(octets), b" LAST" if step.kind in "L:l:" else b"") + octets
             elif step.kind in ("C:", "P:", "D:"):
                 octets += b"\r\n"
             self.waiting += octets
             if step.kind == "W:":
                 self.flush()
                 wait_for("the server to read a segment", self.taken, 20 * SLOW, 0.002)
-            if step.kind in ("C:", "P:", "B:", "L:", "R:"):
+            if step.kind in ("C:", "P:", "B:", "L:", "b:", "l:", "R:"):
                 owed.append(i)
             if step.kind in ("C:", "B:", "L:", "R:"):
                 self.flush()
@@ -267,7 +269,7 @@ def rows(dialogues):
         said = ""
         for step in d.steps:
             if step.kind not in ("R:", "W:"):       # a bare reply is one to what was sent before it
-                said = {"B:": "BDAT: ", "L:": "BDAT LAST: "}.get(step.kind, "") + step.text
+                said = {"B": "BDAT: ", "L": "BDAT LAST: "}.get(step.kind[0].upper(), "") + step.text
             for field, (postfix, postern, heading) in step.marks.items():
                 what = cell(said) + ("" if field == "code" else f", {field} that arrived")
                 row = f"| {d.name} | {what} | {cell(postfix)} | {cell(postern)} |"

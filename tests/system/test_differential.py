@@ -97,6 +97,8 @@ class Pair:
         for sink in self.sinks:
             sink.close()
         self.postern.stop()
+        said = self.postern.text()
+        assert not re.search("AddressSanitizer|runtime error:|Assertion", said), said[-6000:]
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,7 @@ def pair():
             yield both
 
 
+@pytest.mark.sanitize
 @pytest.mark.parametrize("d", DIALOGUES, ids=[d.name for d in DIALOGUES])
 def test_replies_and_mail(pair, d):
     lacking = [n for n in d.needs if any(n not in offer for offer in pair.offers)]
@@ -125,6 +128,22 @@ def test_nothing_else_arrived(pair):
         queue_id = re.search(rb"\bid (\w+)", body)
         assert queue_id and queue_id[1] in pair.accepted[1], (sender, rcpts, body[:400])
     assert pair.postern.queue_figures()["total"] == 0
+
+
+def test_a_difference_and_its_explanation_belong_together(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_text("C: ONE\n=: 250 501 some-reason\nC: TWO\nC: THREE\n=: 250 550 some-reason\n")
+    d = dialogue.parse(path)
+    said = lambda *codes: list(dialogue.unexplained(d, dialogue.compare(d, [[(c, None) for c in codes[:3]],
+                                                                         [(c, None) for c in codes[3:]]], ())))
+    assert said("250", "250", "250", "501", "252", "550") == []
+    assert said("250", "501", "250", "501", "502", "550") == ["x.txt:3: 'TWO': =: 501 502"]
+    assert said("250", "250", "250", "250", "250", "550") == [
+        "x.txt:1: 'ONE': no difference; explained was: =: 250 501"]
+    assert said("250", "250", "550", "501", "250", "550") == [
+        "x.txt:4: 'THREE': no difference; explained was: =: 250 550"]
+    assert said("250", "250", "250", "504", "250", "550") == [
+        "x.txt:1: 'ONE': =: 250 504; explained was: =: 250 501"]
 
 
 def test_the_document_says_what_the_dialogues_say():
