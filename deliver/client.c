@@ -1,6 +1,6 @@
 /*
  * client.c -- the SMTP client: events, commands, the body, and what is given to the shell.  Core.
- * The replies and what they mean are in client_reply.c.  RFC 5321, 2920, 1870, 6152.
+ * Transactions begin in client_mail.c; replies and what they mean are in client_reply.c.  RFC 5321, 2920.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "deliver/client_int.h"
 #include "deliver/deliver_limits.h"
 
-#define LINE_MAX_OUT	1024	/* our longest command: MAIL, a path of 322 octets, parameters */
+#define LINE_MAX_OUT	1024	/* our longest command: RCPT, a path of 322 octets, NOTIFY, ORCPT */
 
 static int	client_sweep_step(struct client *, struct client_result *);
 static uint64_t	body_deadline(const struct client *);
@@ -51,6 +51,8 @@ static const struct {
 	[CS_BODY] =	{ "the host to take the body", STAGE_BODY },
 	[CS_DOT] =	{ "the reply to the end of data", STAGE_DOT },
 	[CS_NULLDOT] =	{ "the reply to the end of no data", STAGE_DATA },
+	[CS_CHUNKS] =	{ "the replies to chunks", STAGE_BODY },
+	[CS_UNDO] =	{ "the reply to RSET", STAGE_RCPT },
 	[CS_QUIT] =	{ "the reply to QUIT", STAGE_DOT },
 	[CS_OVER] =	{ "nothing", STAGE_CONNECT },
 };
@@ -79,9 +81,11 @@ state_timeout_ms(const struct client *c, enum client_state s)
 	case CS_EHLO:
 	case CS_HELO:		seconds = t->helo; break;
 	case CS_RSET:
+	case CS_UNDO:
 	case CS_MAIL:		seconds = t->mail; break;
 	case CS_RCPT:		seconds = t->rcpt; break;
 	case CS_DATA:		seconds = t->data_init; break;
+	case CS_CHUNKS:
 	case CS_BODY:		seconds = t->data_block; break;
 	case CS_DOT:
 	case CS_NULLDOT:	seconds = t->data_end; break;
@@ -129,7 +133,10 @@ client_lost(struct client *c, const char *what)
 		    text, sizeof(text), "%s while waiting for %s", what, states[c->state].name);
 	if (c->dialogue != NULL)
 		dialogue_add(c->dialogue, c->now_ms, '*', 0, slice_str(text));
-	if (c->state == CS_DOT)
+	if (c->state == CS_DOT && c->chunk_refused) {	/* and no more can become of it */
+		client_sweep(c, SWEEP_ACCEPTED, OUT_TEMPFAIL, "", "");
+		c->r = c->chunk_fail;
+	} else if (c->state == CS_DOT)
 		client_sweep(c, SWEEP_ACCEPTED, OUT_UNSURE, "4.4.2", text);
 	client_fail(c, OUT_TEMPFAIL, c->state == CS_CONNECT ? "4.4.1" : "4.4.2", text);
 }
@@ -204,7 +211,8 @@ client_sweep_step(struct client *c, struct client_result *res)
 		r = &c->mail->rcpt[c->sweep_next];
 		take = !r->done &&
 		    (c->sweep == SWEEP_ALL || (c->sweep == SWEEP_ACCEPTED && r->accepted) ||
-			(c->sweep == SWEEP_UNSENT && !r->sent) || c->sweep == SWEEP_ONE);
+			(c->sweep == SWEEP_UNSENT && !r->sent) || c->sweep == SWEEP_ONE ||
+			(c->sweep == SWEEP_UTF8 && client_needs_utf8(r->address)));
 		c->r.rcpt = c->sweep_next++;
 		if (c->sweep == SWEEP_ONE)
 			c->sweep = SWEEP_NONE;
@@ -215,6 +223,14 @@ client_sweep_step(struct client *c, struct client_result *res)
 		return (1);
 	}
 	c->sweep = SWEEP_NONE;
+	if (c->crowded && c->mail != NULL) {	/* behind those who cannot go there at all */
+		c->crowded = 0;
+		client_sweep(c, SWEEP_UNSENT, OUT_TEMPFAIL, "4.5.3",
+		    "the host takes fewer recipients at a time");
+		c->r.stage = STAGE_RCPT;
+		c->r.retry_hint = RETRY_AT_ONCE;
+		return (client_sweep_step(c, res));
+	}
 	return (0);
 }
 
@@ -242,104 +258,16 @@ client_say(struct client *c, const char *fmt, ...)
 		client_fail(c, OUT_TEMPFAIL, "4.3.0", "out of memory");
 }
 
-size_t
-client_rcpt_next(const struct client *c, size_t from)
+int
+client_is_sending(const struct client *c)
 {
-	while (from < c->mail->nrcpt && !c->mail->rcpt[from].sent)
-		from++;
-	return (from);
-}
-
-void
-client_say_mail(struct client *c)
-{
-	const struct client_mail *m = c->mail;
-	char size[32] = "";
-
-	if (c->offers & OFFER_SIZE)		/* RFC 1870 6 */
-		snprintf(size, sizeof(size), " SIZE=%llu", (unsigned long long)m->size);
-	client_say(c, "MAIL FROM:<%s>%s%s", m->sender, size,
-	    m->body8 && (c->offers & OFFER_8BITMIME) ? " BODY=8BITMIME" : "");
-}
-
-/* Not pipelined: one command, one reply. */
-void
-client_say_next(struct client *c)
-{
-	if (c->next < c->mail->nrcpt) {
-		client_say(c, "RCPT TO:<%s>", c->mail->rcpt[c->next].address);
-	} else if (c->naccepted != 0) {
-		client_say(c, "DATA");
-	}
+	return (c->state == CS_BODY || c->state == CS_DOT);
 }
 
 int
 client_reusable(const struct client *c)
 {
 	return (c->state == CS_READY && (c->mail_max == 0 || c->ntxn < c->mail_max));
-}
-
-/* Choose who goes along: those still open, at most what the host takes at a time. */
-static size_t
-client_choose(struct client *c)
-{
-	size_t n = 0, max = JOB_RCPT_MAX;
-
-	if (c->rcpt_max != 0 && c->rcpt_max < max)
-		max = c->rcpt_max;
-	for (size_t i = 0; i < c->mail->nrcpt; i++) {
-		c->mail->rcpt[i].accepted = 0;
-		c->mail->rcpt[i].sent = !c->mail->rcpt[i].done && n < max;
-		n += c->mail->rcpt[i].sent;
-	}
-	return (n);
-}
-
-int
-client_mail(struct client *c, struct client_mail *m, uint64_t now_ms)
-{
-	char text[96];
-	int rset;
-
-	c->now_ms = now_ms;
-	c->mail = m;
-	c->heard = 0;
-	c->naccepted = 0;
-	c->mail_open = 0;
-	c->body_sent = 0;
-	dot_init(&c->dot);
-	if (client_choose(c) == 0) {
-		c->pending |= 1u << CLIENT_DONE;
-		return (E_OK);
-	}
-	if ((c->offers & OFFER_SIZE) && c->size_max != 0 && m->size > c->size_max) {
-		snprintf(text, sizeof(text), "message of %llu octets; the host takes %llu",
-		    (unsigned long long)m->size, (unsigned long long)c->size_max);
-		client_sweep(c, SWEEP_ALL, OUT_PERMFAIL, "5.3.4", text);
-		c->r.stage = STAGE_MAIL;
-		c->pending |= 1u << CLIENT_DONE;
-		return (E_OK);
-	}
-	c->ntxn++;
-	client_sweep(
-	    c, SWEEP_UNSENT, OUT_TEMPFAIL, "4.5.3", "the host takes fewer recipients at a time");
-	c->r.stage = STAGE_RCPT;
-	c->r.retry_hint = RETRY_AT_ONCE;
-	c->next = client_rcpt_next(c, 0);
-	c->pipelined = (c->offers & OFFER_PIPELINING) != 0;
-	rset = c->need_rset;
-	c->need_rset = 0;
-	client_set_state(c, rset ? CS_RSET : CS_MAIL);
-	if (rset)
-		client_say(c, "RSET");
-	if (!rset || c->pipelined)
-		client_say_mail(c);
-	if (c->pipelined) {		/* RFC 2920 3.1: DATA ends the group */
-		for (size_t i = c->next; i < m->nrcpt; i = client_rcpt_next(c, i + 1))
-			client_say(c, "RCPT TO:<%s>", m->rcpt[i].address);
-		client_say(c, "DATA");
-	}
-	return (c->state == CS_OVER ? E_NOMEM : E_OK);
 }
 
 void
@@ -371,14 +299,25 @@ client_body(
 {
 	int err;
 
+	if (c->bdat) {
+		bdat_body(c, in, seg, max, nseg, used);
+		return (E_OK);
+	}
 	err = dot_stuff(&c->dot, in, seg, max, nseg, used);
-	if (err != E_OK && c->state == CS_BODY) {
-		client_sweep(c, SWEEP_ACCEPTED, OUT_PERMFAIL, "5.6.0",
+	if (err != E_OK)
+		client_body_refuse(c, "5.6.0",
 		    "the message holds a carriage return or line feed that is not part of a line "
 		    "end");
-		client_fail(c, OUT_TEMPFAIL, "4.3.0", "message given up");
-	}
 	return (err);
+}
+
+void
+client_body_refuse(struct client *c, const char *enhanced, const char *why)
+{
+	if (c->state != CS_BODY)
+		return;
+	client_sweep(c, SWEEP_ACCEPTED, OUT_PERMFAIL, enhanced, why);
+	client_fail(c, OUT_TEMPFAIL, "4.3.0", "message given up");
 }
 
 int
@@ -386,12 +325,13 @@ client_body_end(struct client *c, struct slice *end)
 {
 	int err;
 
-	err = dot_end(&c->dot, end);
-	if (err != E_OK && c->state == CS_BODY) {
-		client_sweep(c, SWEEP_ACCEPTED, OUT_PERMFAIL, "5.6.0",
-		    "the message ends in a bare carriage return");
-		client_fail(c, OUT_TEMPFAIL, "4.3.0", "message given up");
+	if (c->bdat) {
+		bdat_end(c, end);
+		return (E_OK);
 	}
+	err = dot_end(&c->dot, end);
+	if (err != E_OK)
+		client_body_refuse(c, "5.6.0", "the message ends in a bare carriage return");
 	return (err);
 }
 

@@ -16,7 +16,18 @@
  *  - After the last octet of the final dot was sent, only 4yz and 5yz say "not delivered", only
  *    2yz says "delivered"; anything else is OUT_UNSURE (threat-model.md G3).
  *  - RFC 2920 3.1: where DATA was pipelined and no recipient was taken, a 354 gets a lone dot.
- * RFC 5321, 2920, 1870, 6152, 2034, 3463, 9422, 7504.
+ *  - BDAT is for binary bodies alone (RFC 3030), towards hosts with CHUNKING and BINARYMIME; elsewhere the shell converts
+ *    them (c->convert).  All else goes by DATA: it costs one round trip more, but nothing of the body goes to a host
+ *    that wants none of its recipients, and one way is better tried than two.  A refused chunk, or the end of
+ *    the chunks, is followed by RSET; inside a chunk the connection is given up.
+ *  - What needs SMTPUTF8 and cannot have it fails for good: 5.6.7 by its addresses, 5.6.9 by its header (RFC 6531 3.5).
+ *  - BY with by-mode R goes to hosts with DELIVERBY alone, and not below their minimum (RFC 2852 4.1.4.1): else 5.4.7.
+ *    By-mode N goes anywhere; a host with DSN but without DELIVERBY is asked for DELAY too (4.1.4.2).
+ *  - DSN parameters go as they came to hosts that offer DSN (RFC 3461 5.2.1); the result says who answers for
+ *    success from now on.  An ORCPT that would be longer than 500 octets in its encoded form is left out.
+ *  - A probe is MAIL FROM:<>, RCPT, RSET: the null sender is what every host has to take (RFC 5321 4.5.5), and what it
+ *    answers for it does not hang on what it thinks of any sender.
+ * RFC 5321, 2920, 1870, 6152, 2034, 3463, 9422, 7504, 3030, 6531, 3461, 2852, 6710.
  */
 #ifndef DELIVER_CLIENT_H
 #define DELIVER_CLIENT_H
@@ -29,16 +40,22 @@
 #include "common/ipc_msg.h"
 #include "common/reply.h"
 #include "common/slice.h"
+#include "deliver/deliver_limits.h"
 #include "deliver/dialogue.h"
 #include "deliver/dot.h"
 
 enum client_state {		/* the reply that is awaited */
 	CS_CONNECT, CS_GREETING, CS_EHLO, CS_HELO, CS_READY, CS_RSET, CS_MAIL, CS_RCPT, CS_DATA,
-	CS_BODY, CS_DOT, CS_NULLDOT, CS_QUIT, CS_OVER, CLIENT_STATES
+	CS_BODY, CS_DOT, CS_NULLDOT,
+	CS_CHUNKS,		/* a chunk was refused: those of the others on their way */
+	CS_UNDO,		/* RSET at the end of a probe */
+	CS_QUIT, CS_OVER, CLIENT_STATES
 };
 
 enum {				/* c->offers */
 	OFFER_PIPELINING = 1, OFFER_SIZE = 2, OFFER_8BITMIME = 4, OFFER_ENHANCED = 8,
+	OFFER_CHUNKING = 16, OFFER_BINARYMIME = 32, OFFER_SMTPUTF8 = 64, OFFER_DSN = 128,
+	OFFER_DELIVERBY = 256, OFFER_MT_PRIORITY = 512,
 };
 
 enum client_event {
@@ -50,8 +67,10 @@ enum client_event {
 	CLIENT_OVER,		/* close the connection; c->fail speaks for recipients without an outcome */
 };
 
-struct client_rcpt {		/* the caller's; addresses live until CLIENT_DONE or CLIENT_OVER */
+struct client_rcpt {		/* the caller's; texts live until CLIENT_DONE or CLIENT_OVER */
 	const char	*address;
+	const char	*orcpt;		/* as in job_rcpt; NULL or "": none */
+	uint8_t		 notify;
 	uint8_t		 done;		/* has its outcome; set by the core */
 	uint8_t		 sent;
 	uint8_t		 accepted;
@@ -60,9 +79,15 @@ struct client_rcpt {		/* the caller's; addresses live until CLIENT_DONE or CLIEN
 struct client_mail {
 	const char	*sender;	/* "" is <> */
 	uint64_t	 size;		/* octets of the body */
-	int		 body8;
+	uint8_t		 body;		/* enum body_kind */
 	struct client_rcpt *rcpt;	/* those that are done are left out */
 	size_t		 nrcpt;
+	uint8_t		 probe;		/* ask for the recipients only; sender "", no body */
+	uint8_t		 header8;	/* as in job_begin, and so the next */
+	uint8_t		 ret, by_mode, by_trace, prioritized;
+	int8_t		 priority;
+	const char	*envid;		/* NULL or "": none */
+	int64_t		 by_left;	/* seconds until the deadline of by_mode, at client_mail() */
 };
 
 struct client_result {
@@ -72,7 +97,14 @@ struct client_result {
 	uint16_t	 code;		/* 0 if the host said none */
 	struct enhanced	 enhanced;
 	uint32_t	 retry_hint;
+	uint8_t		 handed;	/* enum handed, if delivered */
+	uint8_t		 by_passed;	/* the host took BY */
 	char		 text[REPLY_TEXT_MAX + 1];
+};
+
+struct chunk {			/* a BDAT on its way */
+	uint64_t	 end;		/* where it ends, in octets of the whole body as it is sent */
+	char		 head[32];	/* its command */
 };
 
 struct client {
@@ -89,6 +121,7 @@ struct client {
 	uint64_t	 size_max;	/* with OFFER_SIZE; 0: no limit is known */
 	uint32_t	 rcpt_max;	/* LIMITS RCPTMAX, 0 if none */
 	uint32_t	 mail_max;	/* LIMITS MAILMAX, 0 if none */
+	uint32_t	 by_min;	/* DELIVERBY's least by-time, 0 if none is known */
 	int		 ehlo_line;	/* of the reply being read */
 	uint32_t	 ntxn;		/* transactions begun */
 
@@ -99,7 +132,18 @@ struct client {
 	uint8_t		 heard;		/* something was answered in this transaction */
 	uint8_t		 mail_open;	/* MAIL was accepted and not ended by data */
 	uint8_t		 need_rset;
+	uint8_t		 convert;	/* the body may go as lines only: client_body() gets it converted */
+	uint8_t		 crowded;	/* more recipients than the host takes: the rest is told so */
 	struct dot	 dot;
+
+	uint8_t		 bdat;		/* this body goes in chunks */
+	uint64_t	 bdat_todo;	/* octets that no chunk was begun for */
+	uint64_t	 bdat_left;	/* octets of the chunk begun last that are to come */
+	uint64_t	 bdat_given;	/* octets, with the commands, given to the shell */
+	unsigned	 chunk_first, nchunk;	/* those without an answer, in a ring */
+	struct chunk	 chunk[BDAT_AHEAD_MAX];
+	uint8_t		 chunk_refused;
+	struct client_result chunk_fail;
 	uint64_t	 body_start_ms;
 	uint64_t	 body_sent;
 
@@ -125,14 +169,18 @@ enum client_event client_step(struct client *, struct slice *in, uint64_t now_ms
 /* After CLIENT_READY or CLIENT_DONE.  m is borrowed until CLIENT_DONE or CLIENT_OVER.  E_LIMIT, E_NOMEM. */
 int	client_mail(struct client *, struct client_mail *m, uint64_t now_ms);
 int	client_reusable(const struct client *);
+int	client_is_sending(const struct client *);	/* its body, or it waits for what became of that */
 void	client_quit(struct client *, uint64_t now_ms);
 
 /*
  * After CLIENT_BODY: body octets as segments to write (see dot.h), then the end.  E_SYNTAX: the body may
- * not be sent; every recipient still open has failed (step on, then close).
+ * not be sent; every recipient still open has failed (step on, then close).  In chunks, *used may be less than what
+ * there is, or 0: until the host has answered.  The end may be empty.
  */
 int	client_body(struct client *, struct slice in, struct slice *seg, size_t max, size_t *nseg, size_t *used);
 int	client_body_end(struct client *, struct slice *end);
+/* The body cannot be sent as this host wants it: every recipient still open fails for good (step on, then close). */
+void	client_body_refuse(struct client *, const char *enhanced, const char *why);
 /* The socket took octets of the body; its last octet, that of the dot's line, has gone. */
 void	client_body_sent(struct client *, size_t octets, uint64_t now_ms);
 void	client_dot_sent(struct client *, uint64_t now_ms);

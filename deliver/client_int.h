@@ -6,23 +6,42 @@
 
 #include "deliver/client.h"
 
-enum sweep { SWEEP_NONE, SWEEP_ONE, SWEEP_ALL, SWEEP_ACCEPTED, SWEEP_UNSENT };
+enum sweep { SWEEP_NONE, SWEEP_ONE, SWEEP_ALL, SWEEP_ACCEPTED, SWEEP_UNSENT, SWEEP_UTF8 };
 
 void	client_set_state(struct client *, enum client_state);
 enum stage client_stage(enum client_state);
 
 /* client_reply.c: one whole reply in c->in.r, by the table. */
 void	client_reply(struct client *);
-void	client_ehlo_line(void *, struct slice);
 /* The connection is of no more use; open recipients may be tried elsewhere. */
 void	client_fail(struct client *, enum outcome, const char *enhanced, const char *text);
 /* c->r goes to the recipients of the sweep. */
 void	client_sweep(struct client *, enum sweep, enum outcome, const char *enhanced, const char *text);
 void	client_txn_done(struct client *);
 
-/* client.c: commands. */
+/* client_reply.c: the reply at hand as a result. */
+void	client_take_reply(struct client *, struct client_result *);
+void	client_sweep_reply(struct client *, enum sweep);
+void	client_host_refuses(struct client *);
+void	client_unexpected(struct client *);
+/* client_ehlo.c: one line of the reply to EHLO. */
+void	client_ehlo_line(void *, struct slice);
+void	client_ehlo_forget(struct client *);
+
+/* client_bdat.c: the body in chunks, and the replies to them. */
+void	bdat_start(struct client *);
+void	bdat_body(struct client *, struct slice in, struct slice *seg, size_t max, size_t *nseg, size_t *used);
+void	bdat_end(struct client *, struct slice *end);
+void	bdat_answered(struct client *);		/* in CS_BODY */
+void	bdat_refused(struct client *);		/* in CS_BODY */
+int	bdat_last(struct client *);		/* in CS_DOT: 1 if this is the reply to the last chunk, and all went well before */
+void	bdat_dropped(struct client *);		/* in CS_CHUNKS */
+
+/* client.c */
 void	client_say(struct client *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void	client_say_next(struct client *);	/* unpipelined: the next RCPT, or DATA, or the end */
+/* client_mail.c: a transaction's commands. */
+int	client_needs_utf8(const char *address);
+void	client_say_next(struct client *);	/* unpipelined: the next RCPT, or what follows them */
 void	client_say_mail(struct client *);
 size_t	client_rcpt_next(const struct client *, size_t from);	/* the next one that is part of this transaction */
 

@@ -6,12 +6,10 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "common/units.h"
 #include "deliver/client_int.h"
 #include "deliver/deliver_limits.h"
 
 static void	greeted(struct client *);
-static void	host_refuses(struct client *);
 static void	try_helo(struct client *);
 static void	hello_done(struct client *);
 static void	rset_done(struct client *);
@@ -25,8 +23,8 @@ static void	body_refused(struct client *);
 static void	delivered(struct client *);
 static void	dot_refused(struct client *);
 static void	nulldot_done(struct client *);
+static void	undone(struct client *);
 static void	closing(struct client *);
-static void	unexpected(struct client *);
 
 /* The first row that fits: an exact code, a class (2, 4, 5), or 0 for any. */
 static const struct rule {
@@ -35,38 +33,43 @@ static const struct rule {
 	void		(*act)(struct client *);
 } rules[] = {
 	{ CS_GREETING,	220,	greeted },
-	{ CS_GREETING,	4,	host_refuses },
-	{ CS_GREETING,	5,	host_refuses },		/* 3.1: 554; RFC 7504: 521 */
+	{ CS_GREETING,	4,	client_host_refuses },
+	{ CS_GREETING,	5,	client_host_refuses },		/* 3.1: 554; RFC 7504: 521 */
 	{ CS_EHLO,	250,	hello_done },
-	{ CS_EHLO,	4,	host_refuses },
-	{ CS_EHLO,	521,	host_refuses },
-	{ CS_EHLO,	554,	host_refuses },
+	{ CS_EHLO,	4,	client_host_refuses },
+	{ CS_EHLO,	521,	client_host_refuses },
+	{ CS_EHLO,	554,	client_host_refuses },
 	{ CS_EHLO,	5,	try_helo },		/* 3.2, 4.1.4: 500, 501, 502, 504, 550 */
 	{ CS_HELO,	250,	hello_done },
-	{ CS_HELO,	4,	host_refuses },
-	{ CS_HELO,	5,	host_refuses },
+	{ CS_HELO,	4,	client_host_refuses },
+	{ CS_HELO,	5,	client_host_refuses },
 	{ CS_READY,	0,	closing },		/* nobody asked: 421, or nonsense */
 	{ CS_RSET,	2,	rset_done },
-	{ CS_MAIL,	421,	host_refuses },
+	{ CS_MAIL,	421,	client_host_refuses },
 	{ CS_MAIL,	2,	mail_taken },
 	{ CS_MAIL,	4,	mail_refused },
 	{ CS_MAIL,	5,	mail_refused },
-	{ CS_RCPT,	421,	host_refuses },
+	{ CS_RCPT,	421,	client_host_refuses },
 	{ CS_RCPT,	2,	rcpt_taken },		/* 250, 251; 252 is no refusal either */
 	{ CS_RCPT,	4,	rcpt_refused },
 	{ CS_RCPT,	5,	rcpt_refused },
-	{ CS_DATA,	421,	host_refuses },
+	{ CS_DATA,	421,	client_host_refuses },
 	{ CS_DATA,	354,	data_wanted },
 	{ CS_DATA,	4,	data_refused },
 	{ CS_DATA,	5,	data_refused },
-	{ CS_BODY,	421,	host_refuses },
+	{ CS_BODY,	421,	client_host_refuses },
+	{ CS_BODY,	2,	bdat_answered },
 	{ CS_BODY,	4,	body_refused },
 	{ CS_BODY,	5,	body_refused },
 	{ CS_DOT,	2,	delivered },
 	{ CS_DOT,	4,	dot_refused },
 	{ CS_DOT,	5,	dot_refused },
-	{ CS_NULLDOT,	421,	host_refuses },
+	{ CS_NULLDOT,	421,	client_host_refuses },
 	{ CS_NULLDOT,	0,	nulldot_done },		/* RFC 2920 3.1: nobody was to get it */
+	{ CS_CHUNKS,	421,	client_host_refuses },
+	{ CS_CHUNKS,	0,	bdat_dropped },
+	{ CS_UNDO,	421,	client_host_refuses },
+	{ CS_UNDO,	0,	undone },
 	{ CS_QUIT,	0,	closing },
 };
 
@@ -96,14 +99,14 @@ client_reply(struct client *c)
 			return;
 		}
 	}
-	unexpected(c);
+	client_unexpected(c);
 }
 
 /* ---- turning a reply into an outcome ---- */
 
 /* Put the host's own words into r.  RFC 3463 gives no code for "it said none": x.0.0. */
-static void
-take_reply(struct client *c, struct client_result *r)
+void
+client_take_reply(struct client *c, struct client_result *r)
 {
 	const struct reply *p = &c->in.r;
 
@@ -124,11 +127,11 @@ reply_outcome(const struct client *c)
 	return (cls == 2 ? OUT_DELIVERED : cls == 5 ? OUT_PERMFAIL : OUT_TEMPFAIL);
 }
 
-static void
-sweep_reply(struct client *c, enum sweep which)
+void
+client_sweep_reply(struct client *c, enum sweep which)
 {
 	client_sweep(c, which, reply_outcome(c), "", "");
-	take_reply(c, &c->r);
+	client_take_reply(c, &c->r);
 }
 
 void
@@ -159,19 +162,17 @@ greeted(struct client *c)
 }
 
 /* 421 anywhere, and refusals before MAIL: not this host, not now. */
-static void
-host_refuses(struct client *c)
+void
+client_host_refuses(struct client *c)
 {
 	client_fail(c, reply_outcome(c), "", "");
-	take_reply(c, &c->fail);
+	client_take_reply(c, &c->fail);
 }
 
 static void
 try_helo(struct client *c)
 {
-	c->offers = 0;
-	c->size_max = 0;
-	c->rcpt_max = c->mail_max = 0;
+	client_ehlo_forget(c);
 	client_set_state(c, CS_HELO);
 	client_say(c, "HELO %s", c->hostname);
 }
@@ -180,7 +181,7 @@ static void
 hello_done(struct client *c)
 {
 	if (c->state == CS_HELO)
-		c->offers = 0;
+		client_ehlo_forget(c);
 	client_set_state(c, CS_READY);
 	c->pending |= 1u << CLIENT_READY;
 }
@@ -191,8 +192,8 @@ closing(struct client *c)
 	client_fail(c, OUT_TEMPFAIL, "4.4.2", "the host closed the connection");
 }
 
-static void
-unexpected(struct client *c)
+void
+client_unexpected(struct client *c)
 {
 	char text[96];
 
@@ -238,7 +239,7 @@ static void
 mail_refused(struct client *c)
 {
 	c->heard = 1;
-	sweep_reply(c, SWEEP_ALL);
+	client_sweep_reply(c, SWEEP_ALL);
 	if (c->pipelined)
 		client_set_state(c, CS_RCPT);	/* the answers to the rest of the group */
 	else
@@ -248,10 +249,17 @@ mail_refused(struct client *c)
 static void
 rcpt_answered(struct client *c)
 {
+	int said = c->pipelined && !c->bdat;	/* what follows the last RCPT is on its way */
+
 	c->next = client_rcpt_next(c, c->next + 1);
 	if (c->next < c->mail->nrcpt)
 		client_set_state(c, CS_RCPT);
-	else if (c->pipelined || c->naccepted != 0)
+	else if (c->mail->probe && (said || c->mail_open))
+		client_set_state(c, CS_UNDO);
+	else if (c->bdat && c->naccepted != 0) {
+		bdat_start(c);
+		return;
+	} else if (said || c->naccepted != 0)
 		client_set_state(c, CS_DATA);
 	else {
 		c->need_rset = c->mail_open;
@@ -262,6 +270,14 @@ rcpt_answered(struct client *c)
 		client_say_next(c);
 }
 
+/* The probe's RSET: whatever it said, nothing is open there, or the next transaction begins with another. */
+static void
+undone(struct client *c)
+{
+	c->need_rset = c->in.r.code / 100 != 2;
+	client_txn_done(c);
+}
+
 static void
 rcpt_taken(struct client *c)
 {
@@ -270,6 +286,8 @@ rcpt_taken(struct client *c)
 	if (!r->done) {		/* else MAIL was refused, and this host is confused */
 		r->accepted = 1;
 		c->naccepted++;
+		if (c->mail->probe)
+			client_sweep_reply(c, SWEEP_ONE);
 	}
 	rcpt_answered(c);
 }
@@ -288,7 +306,7 @@ static void
 rcpt_refused(struct client *c)
 {
 	if (!c->mail->rcpt[c->next].done) {
-		sweep_reply(c, SWEEP_ONE);
+		client_sweep_reply(c, SWEEP_ONE);
 		if (is_too_many(&c->in.r)) {
 			c->r.outcome = OUT_TEMPFAIL;
 			c->r.enhanced = (struct enhanced){ 4, 5, 3 };
@@ -316,7 +334,7 @@ static void
 data_refused(struct client *c)
 {
 	if (c->naccepted != 0)
-		sweep_reply(c, SWEEP_ACCEPTED);
+		client_sweep_reply(c, SWEEP_ACCEPTED);
 	c->need_rset = c->mail_open;
 	client_txn_done(c);
 }
@@ -326,21 +344,32 @@ data_refused(struct client *c)
 static void
 body_refused(struct client *c)
 {
-	sweep_reply(c, SWEEP_ACCEPTED);
+	if (c->bdat) {
+		bdat_refused(c);
+		return;
+	}
+	client_sweep_reply(c, SWEEP_ACCEPTED);
 	client_fail(c, OUT_TEMPFAIL, "4.4.2", "the host refused the body");
 }
 
 static void
 delivered(struct client *c)
 {
-	sweep_reply(c, SWEEP_ACCEPTED);
+	if (c->bdat && !bdat_last(c))
+		return;
+	client_sweep_reply(c, SWEEP_ACCEPTED);
+	c->r.handed = c->offers & OFFER_DSN ? HANDED_DSN : HANDED_PLAIN;
+	c->r.by_passed = c->mail->by_mode != BY_NONE && (c->offers & OFFER_DELIVERBY) != 0;
 	client_txn_done(c);
 }
 
 static void
 dot_refused(struct client *c)
 {
-	sweep_reply(c, SWEEP_ACCEPTED);
+	if (c->bdat && !bdat_last(c))
+		return;
+	c->need_rset = c->bdat;		/* RFC 3030 2: what came is still there */
+	client_sweep_reply(c, SWEEP_ACCEPTED);
 	if (c->in.r.code == 421)
 		client_fail(c, OUT_TEMPFAIL, "4.4.2", "the host closed the connection");
 	else
@@ -351,69 +380,4 @@ static void
 nulldot_done(struct client *c)
 {
 	client_txn_done(c);
-}
-
-/* ---- EHLO ---- */
-
-/* LIMITS: "NAME=value" pairs; what is unknown or unreadable is passed over (RFC 9422). */
-static void
-ehlo_limits(struct client *c, struct slice args)
-{
-	struct slice word;
-	uint64_t v;
-
-	while (args.n != 0) {
-		word = args;
-		word.n = 0;
-		while (word.n < args.n && args.p[word.n] != ' ')
-			word.n++;
-		args = slice_make(
-		    args.p + word.n + (word.n < args.n), args.n - word.n - (word.n < args.n));
-		if (word.n > 8 && slice_caseeq(slice_make(word.p, 8), SLICE_LIT("RCPTMAX=")) &&
-		    number_parse(&v, slice_make(word.p + 8, word.n - 8), 999999) == E_OK && v != 0)
-			c->rcpt_max = (uint32_t)v;
-		if (word.n > 8 && slice_caseeq(slice_make(word.p, 8), SLICE_LIT("MAILMAX=")) &&
-		    number_parse(&v, slice_make(word.p + 8, word.n - 8), 999999) == E_OK && v != 0)
-			c->mail_max = (uint32_t)v;
-	}
-}
-
-void
-client_ehlo_line(void *arg, struct slice line)
-{
-	struct client *c = arg;
-	struct slice word, args;
-	uint64_t v;
-
-	if (c->state != CS_EHLO)
-		return;
-	if (c->ehlo_line++ == 0) {		/* the host's name */
-		c->offers = 0;
-		c->size_max = 0;
-		c->rcpt_max = c->mail_max = 0;
-		return;
-	}
-	if (line.n < 4)
-		return;
-	word = slice_make(line.p + 4, line.n - 4);
-	args = slice_make(word.p + word.n, 0);
-	for (size_t i = 0; i < word.n; i++) {
-		if (word.p[i] == ' ') {
-			args = slice_make(word.p + i + 1, word.n - i - 1);
-			word.n = i;
-			break;
-		}
-	}
-	if (slice_caseeq(word, SLICE_LIT("PIPELINING")))
-		c->offers |= OFFER_PIPELINING;
-	else if (slice_caseeq(word, SLICE_LIT("8BITMIME")))
-		c->offers |= OFFER_8BITMIME;
-	else if (slice_caseeq(word, SLICE_LIT("ENHANCEDSTATUSCODES")))
-		c->offers |= OFFER_ENHANCED;
-	else if (slice_caseeq(word, SLICE_LIT("SIZE"))) {
-		c->offers |= OFFER_SIZE;
-		if (number_parse(&v, args, UINT64_MAX) == E_OK)
-			c->size_max = v;
-	} else if (slice_caseeq(word, SLICE_LIT("LIMITS")))
-		ehlo_limits(c, args);
 }

@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/units.h"
 #include "deliver/conn.h"
 
 static void	on_poll(uv_poll_t *, int, int);
@@ -155,6 +156,7 @@ conn_close(struct conn *c)
 	TAILQ_REMOVE(&d->conns, c, link);
 	d->count[COUNT_OPEN]--;
 	client_clear(&c->client);
+	conn_body_over(c);
 	/* Out of the loop first: a closed number may be somebody else's at once. */
 	uv_close((uv_handle_t *)&c->poll, on_closed);
 	close(c->fd);
@@ -191,12 +193,14 @@ conn_serve(struct conn *c, struct job *j)
 	c->nseg = c->at_seg = 0;
 	c->seg_octets = 0;
 	c->ended = c->body = 0;
+	conn_body_over(c);
 	c->timeouts = c->d->room.conf->deliver.timeouts;
 	if (c->client.dialogue != &j->dialogue) {
 		snprintf(text, sizeof(text), "connected to %s since an earlier message", c->relay);
 		dialogue_add(&j->dialogue, deliver_now(c->d), '*', 0, slice_str(text));
 		c->client.dialogue = &j->dialogue;
 	}
+	j->mail.by_left = j->by_time - (int64_t)(now_wall_ms() / 1000);
 	/* A failure here is the client's: conn_pump() finds it. */
 	(void)client_mail(&c->client, &j->mail, deliver_now(c->d));
 	conn_pump(c, slice_make(NULL, 0));
@@ -264,6 +268,7 @@ conn_act(struct conn *c)
 	struct job *j = c->job;
 	int stale;
 
+	c->body &= c->client.state == CS_BODY;	/* a refused chunk ends it before its end */
 	if (c->done) {
 		c->done = c->body = 0;
 		c->job = NULL;
@@ -341,38 +346,6 @@ conn_flush(struct conn *c)
 	if (!c->body)
 		conn_want(c, UV_READABLE);
 	return (1);
-}
-
-/* Fill the segments from what has come of the body.  0: nothing to write now. */
-static int
-conn_segments(struct conn *c)
-{
-	struct job *j = c->job;
-	struct slice in, end;
-	size_t n, used;
-
-	c->nseg = c->at_seg = c->seg_octets = 0;
-	while (j->at != NULL && c->nseg + 4 <= SEGMENTS_MAX) {
-		in = slice_make(j->at->octets + j->at_off, j->at->len - j->at_off);
-		if (client_body(&c->client, in, c->seg + c->nseg, SEGMENTS_MAX - 1 - c->nseg, &n,
-			&used) != E_OK)
-			return (0);
-		c->nseg += n;
-		c->seg_octets += used;
-		j->at_off += used;
-		if (used < in.n)
-			return (1);
-		j->at = j->at->next;
-		j->at_off = 0;
-	}
-	/* All that has come is in the segments; is that all there is? */
-	if (j->at == NULL && job_body_is_whole(j) && !c->ended) {
-		if (client_body_end(&c->client, &end) != E_OK)
-			return (0);
-		c->seg[c->nseg++] = end;
-		c->ended = 1;
-	}
-	return (c->nseg != 0);
 }
 
 /* One gathered write.  E_OK: all went; E_AGAIN; E_CLOSED. */

@@ -35,7 +35,8 @@ struct conn {
 	struct slice	 seg[SEGMENTS_MAX];	/* being written; they borrow from the job's parts */
 	size_t		 nseg, at_seg;
 	size_t		 seg_octets;	/* octets of the body that they stand for */
-	int		 ended;		/* the last of them is the final dot */
+	int		 ended;		/* the last of them is the final dot, or of the last chunk */
+	struct converter *conv;		/* of a body that the host cannot have as it is */
 };
 
 /* Begins to connect.  NULL: could not even begin; *why is a constant text. */
@@ -47,6 +48,10 @@ void	conn_expire(struct conn *);			/* the job's time is over */
 void	conn_quit(struct conn *);			/* politely, without a place in the pool */
 void	conn_close(struct conn *);			/* at once */
 void	conn_tick(struct conn *, uint64_t now_ms);
+
+/* conn_body.c: fill the segments from what has come of the body.  0: nothing to write now. */
+int	conn_segments(struct conn *);
+void	conn_body_over(struct conn *);			/* the converter's memory */
 
 /* remote.c */
 void	remote_conn_up(struct conn *);			/* TCP is there: others of the same job may go */

@@ -40,6 +40,7 @@ on_tick(uv_timer_t *t)
 	d->role->tick(d, now);
 	if (d->owing)
 		queue_resume(d);
+	job_sweep(d);
 	if (d->stopping && (may_leave(d) || now >= d->stop_ms)) {
 		if (d->njobs != 0)
 			log_warn("stopped with %zu deliveries under way", d->njobs);
@@ -47,7 +48,7 @@ on_tick(uv_timer_t *t)
 		room_leave(&d->room);
 		return;
 	}
-	if (!d->stopping && !d->owing && !d->role->busy(d)) {
+	if (!d->stopping && !d->owing && TAILQ_EMPTY(&d->spent) && !d->role->busy(d)) {
 		uv_timer_stop(t);
 		d->ticking = 0;
 	}
@@ -109,6 +110,7 @@ deliver_init(struct deliver *d)
 	TAILQ_INIT(&d->conns);
 	TAILQ_INIT(&d->queries);
 	TAILQ_INIT(&d->ready);
+	TAILQ_INIT(&d->spent);
 	if (uv_timer_init(&d->room.loop, &d->tick) != 0)
 		log_fatal("cannot make a timer");
 	d->tick.data = d;

@@ -57,6 +57,8 @@ struct deliver {
 	struct job_list	 jobs;		/* all, oldest first */
 	size_t		 njobs;		/* of them at work */
 	size_t		 nheld;		/* of them at work or waiting for JOB_ACK */
+	size_t		 nprobes;	/* questions about recipients, beside them; those at work are in njobs too */
+	struct job_list	 spent;		/* answered ones, to be freed */
 	struct job	*spare;		/* ended ones, kept for their memory */
 	size_t		 nspare;
 

@@ -21,8 +21,11 @@
 #define CONN_AGE_MAX_MS		300000	/* an older connection takes no further message */
 #define CLOSING_MAX		200	/* connections that wait for the answer to QUIT */
 #define JOBS_MAX		(2 * JOBS_HELD_MAX)	/* jobs held, acknowledged or not */
-#define JOB_MEMORY		(128u << 10)	/* recipients and results of one job */
-#define COMMANDS_MAX		(64u << 10)	/* a group of MAIL, 100 RCPT, DATA at their longest */
+#define JOB_MEMORY		(256u << 10)	/* recipients and results of one job */
+#define PROBES_MAX		1024	/* questions of queue about recipients, at once */
+#define COMMANDS_MAX		(96u << 10)	/* a group of MAIL, 100 RCPT, DATA at their longest */
+#define BDAT_CHUNK		(128u << 10)	/* octets of a body in one BDAT */
+#define BDAT_AHEAD_MAX		4	/* chunks sent before the first of them is answered, with PIPELINING */
 #define READ_MAX		16384	/* octets of replies read at once */
 #define SEGMENTS_MAX		64	/* pieces of one gathered write */
 #define BODY_RATE_MIN		100	/* octets a second that a next hop must take, over the whole body */
@@ -38,6 +41,7 @@
 #define MIME_BOUNDARY_MAX	70	/* RFC 2046 5.1.1 */
 #define MIME_PADDING_MAX	128	/* what may follow a boundary on its line: "--", blanks, CRLF */
 #define MIME_FIELD_MAX		8192	/* a Content-Type or Content-Transfer-Encoding field */
+#define MIME_OUT_MAX		(128u << 10)	/* what one part of a body becomes */
 #define MIME_NAME_MAX		32	/* names of fields are compared up to here */
 
 #endif

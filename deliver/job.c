@@ -50,8 +50,8 @@ job_take_spare(struct deliver *d)
 	return (j);
 }
 
-struct job *
-job_new(struct deliver *d, const struct ipc_job_begin *b)
+static struct job *
+job_make(struct deliver *d, const struct ipc_job_begin *b, int probe)
 {
 	struct job *j;
 
@@ -65,7 +65,6 @@ job_new(struct deliver *d, const struct ipc_job_begin *b)
 	j->attempt = b->attempt;
 	j->hop = b->hop;
 	j->port = b->port;
-	j->body8 = b->body != BODY_7BIT;
 	j->nrcpt = b->nrcpt;
 	j->nopen = b->nrcpt;
 	j->granted = JOB_WINDOW;
@@ -74,24 +73,63 @@ job_new(struct deliver *d, const struct ipc_job_begin *b)
 	j->host = arena_strdup(&j->mem, slice_str(b->host));
 	j->path = arena_strdup(&j->mem, slice_str(b->path));
 	j->mail.sender = arena_strdup(&j->mem, slice_str(b->sender));
+	j->mail.envid = arena_strdup(&j->mem, slice_str(b->envid));
 	j->index = arena_alloc(&j->mem, b->nrcpt * sizeof(j->index[0]));
 	j->rcpt = arena_alloc(&j->mem, b->nrcpt * sizeof(j->rcpt[0]));
 	j->out = arena_alloc(&j->mem, b->nrcpt * sizeof(j->out[0]));
 	dialogue_init(&j->dialogue, j->start_ms);
 	TAILQ_INSERT_TAIL(&d->jobs, j, all);
-	*job_slot(d, j->id) = j;
 	d->njobs++;
-	d->nheld++;
-	d->count[COUNT_JOBS]++;
-	if (j->host == NULL || j->path == NULL || j->mail.sender == NULL || j->index == NULL ||
-	    j->rcpt == NULL || j->out == NULL) {
+	j->probe = probe;
+	if (probe)
+		d->nprobes++;
+	else {
+		*job_slot(d, j->id) = j;
+		d->nheld++;
+		d->count[COUNT_JOBS]++;
+	}
+	if (j->host == NULL || j->path == NULL || j->mail.sender == NULL || j->mail.envid == NULL ||
+	    j->index == NULL || j->rcpt == NULL || j->out == NULL) {
 		job_free(j);
 		return (NULL);
 	}
 	j->mail.size = j->body_len;
-	j->mail.body8 = j->body8;
+	j->mail.body = b->body;
+	j->mail.header8 = b->header8;
+	j->mail.ret = b->ret;
+	j->mail.by_mode = b->by_mode;
+	j->mail.by_trace = b->by_trace;
+	j->mail.prioritized = b->prioritized;
+	j->mail.priority = b->priority;
+	j->by_time = b->by_time;
 	j->mail.rcpt = j->rcpt;
 	j->mail.nrcpt = j->nrcpt;
+	return (j);
+}
+
+struct job *
+job_new(struct deliver *d, const struct ipc_job_begin *b)
+{
+	return (job_make(d, b, 0));
+}
+
+/* A job of one recipient without a message. */
+struct job *
+job_new_probe(struct deliver *d, const struct ipc_probe *p)
+{
+	struct ipc_job_begin b = { .job = p->id, .hop = p->hop, .port = p->port, .nrcpt = 1 };
+	struct job *j;
+
+	if (slice_copy(slice_str(p->host), b.host, sizeof(b.host)) != E_OK ||
+	    (j = job_make(d, &b, 1)) == NULL)
+		return (NULL);
+	j->mail.probe = 1;
+	j->probe_ms = p->timeout_ms;
+	if ((j->rcpt[0].address = arena_strdup(&j->mem, slice_str(p->address))) == NULL) {
+		job_free(j);
+		return (NULL);
+	}
+	j->have = 1;
 	return (j);
 }
 
@@ -113,12 +151,16 @@ job_free(struct job *j)
 	struct deliver *d = j->d;
 	struct job **slot;
 
-	slot = job_slot(d, j->id);
-	*slot = j->hash_next;
 	TAILQ_REMOVE(&d->jobs, j, all);
 	if (j->state != JOB_OVER)
 		d->njobs--;
-	d->nheld--;
+	if (j->probe)
+		d->nprobes--;
+	else {
+		slot = job_slot(d, j->id);
+		*slot = j->hash_next;
+		d->nheld--;
+	}
 	job_free_body(j);
 	if (d->nspare == SPARE_MAX) {
 		arena_clear(&j->mem);
@@ -128,6 +170,24 @@ job_free(struct job *j)
 	j->hash_next = d->spare;
 	d->spare = j;
 	d->nspare++;
+}
+
+void
+job_spend(struct job *j)
+{
+	TAILQ_INSERT_TAIL(&j->d->spent, j, link);
+	deliver_tick_on(j->d);
+}
+
+void
+job_sweep(struct deliver *d)
+{
+	struct job *j;
+
+	while ((j = TAILQ_FIRST(&d->spent)) != NULL) {
+		TAILQ_REMOVE(&d->spent, j, link);
+		job_free(j);
+	}
 }
 
 int
@@ -141,6 +201,10 @@ job_add_rcpt(struct job *j, const struct ipc_job_rcpt *r)
 		return (E_NOMEM);
 	j->index[j->have] = r->index;
 	j->rcpt[j->have].address = address;
+	j->rcpt[j->have].notify = r->notify;
+	if (r->orcpt[0] != '\0' &&
+	    (j->rcpt[j->have].orcpt = arena_strdup(&j->mem, slice_str(r->orcpt))) == NULL)
+		return (E_NOMEM);
 	j->have++;
 	return (E_OK);
 }
@@ -266,12 +330,15 @@ job_result(struct job *j, const struct client_result *r, const char *relay)
 	if (o->enhanced.cls == 0)		/* never 0.0.0 */
 		o->enhanced.cls = default_class[r->outcome];
 	o->retry_hint = r->retry_hint;
+	o->handed = r->handed;
+	o->by_passed = r->by_passed;
 	o->delay_ms = (uint32_t)(deliver_now(j->d) - j->start_ms);
 	o->text = job_keep(j, r->text, last != NULL ? last->text : NULL);
 	o->relay = job_keep(j, relay, last != NULL ? last->relay : NULL);
 	j->rcpt[r->rcpt].done = 1;
 	j->nopen--;
-	j->d->count[counter[r->outcome]]++;
+	if (!j->probe)
+		j->d->count[counter[r->outcome]]++;
 	log_delivery(j, (uint32_t)r->rcpt);
 }
 

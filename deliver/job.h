@@ -36,7 +36,7 @@ struct body_part {
 };
 
 struct job_out {		/* a recipient's outcome; strings are in the job's arena */
-	uint8_t		 outcome, stage;
+	uint8_t		 outcome, stage, handed, by_passed;
 	uint16_t	 code;
 	struct enhanced	 enhanced;
 	uint32_t	 delay_ms, retry_hint;
@@ -59,7 +59,8 @@ struct job {
 	int64_t		 arrival;
 	uint64_t	 start_ms;
 	uint32_t	 attempt;
-	uint8_t		 hop, body8;
+	uint8_t		 hop;
+	int64_t		 by_time;	/* epoch seconds, with mail.by_mode */
 	uint16_t	 port;
 	const char	*host, *path;
 	uint32_t	 nrcpt, have, nopen;
@@ -83,6 +84,8 @@ struct job {
 	uint32_t	 said;		/* results on this channel */
 	int		 announced;	/* queue knows of it on this channel */
 	int		 sent;		/* the report is on the channel */
+	int		 probe;		/* a question about its one recipient; in no bucket, and never announced */
+	uint64_t	 probe_ms;	/* patience for it */
 
 	/* remote.c */
 	struct pool_dest *dest;
@@ -105,10 +108,13 @@ struct job {
 };
 
 struct job *job_new(struct deliver *, const struct ipc_job_begin *);	/* NULL without memory */
+struct job *job_new_probe(struct deliver *, const struct ipc_probe *);	/* NULL without memory */
 int	job_add_rcpt(struct job *, const struct ipc_job_rcpt *);	/* E_NOMEM, E_PROTO */
 int	job_add_body(struct job *, struct slice);			/* E_NOMEM, E_PROTO */
 struct job *job_find(struct deliver *, uint64_t id);
 void	job_free(struct job *);
+void	job_spend(struct job *);	/* a probe is over: freed by job_sweep(), once nobody is at work on the list */
+void	job_sweep(struct deliver *);
 
 /* Back to the body's first octet for another host; 0 if that is gone. */
 int	job_rewind(struct job *);

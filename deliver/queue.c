@@ -41,6 +41,8 @@ send_results(struct ipc *ch, struct job *j)
 		m.delay_ms = o->delay_ms;
 		m.retry_hint = o->retry_hint;
 		m.stage = o->stage;
+		m.handed = o->handed;
+		m.by_passed = o->by_passed;
 		if (slice_copy(slice_str(o->relay), m.relay, sizeof(m.relay)) != E_OK)
 			m.relay[0] = '\0';
 		if (slice_copy(slice_str(o->text), m.text, sizeof(m.text)) != E_OK)
@@ -69,12 +71,50 @@ send_done(struct ipc *ch, struct job *j)
 	return (ipc_send(ch, JOB_DONE, job_done, &m));
 }
 
+static int
+send_probed(struct ipc *ch, const struct job *j)
+{
+	const struct job_out *o = &j->out[0];
+	struct ipc_probe_result m;
+
+	m.id = j->id;
+	m.outcome = o->outcome;
+	m.code = o->code;
+	m.enhanced = o->enhanced;
+	/* Only what was said of the recipient itself is final for it. */
+	if (m.outcome == OUT_UNSURE || (m.outcome == OUT_PERMFAIL && o->stage != STAGE_RCPT)) {
+		m.outcome = OUT_TEMPFAIL;
+		m.enhanced.cls = 4;
+	}
+	if (slice_copy(slice_str(o->relay), m.relay, sizeof(m.relay)) != E_OK)
+		m.relay[0] = '\0';
+	if (slice_copy(slice_str(o->text), m.text, sizeof(m.text)) != E_OK)
+		m.text[0] = '\0';
+	return (ipc_send(ch, PROBE_RESULT, probe_result, &m));
+}
+
+/* An answer that queue has, or that nobody waits for, is no longer needed. */
+static void
+report_probe(struct job *j)
+{
+	int err = j->d->queue != NULL ? send_probed(j->d->queue, j) : E_OK;
+
+	if (err != E_OK && err != E_CLOSED) {
+		queue_owe(j->d);
+		return;
+	}
+	j->sent = 1;
+	job_spend(j);
+}
+
 void
 queue_report(struct job *j)
 {
 	struct ipc *ch = j->d->queue;
 	int err;
 
+	if (j->probe && !j->sent)
+		report_probe(j);
 	if (ch == NULL || j->sent)
 		return;
 	if ((err = send_results(ch, j)) == E_OK && (err = send_done(ch, j)) == E_OK) {
@@ -125,6 +165,8 @@ queue_resume(struct deliver *d)
 	TAILQ_FOREACH(j, &d->jobs, all) {
 		if (j->state == JOB_OVER)
 			queue_report(j);
+		else if (j->probe)
+			continue;
 		else if (d->sync_owed && !j->announced && !j->aborted) {
 			if (say_running(ch, j) != E_OK)
 				queue_owe(d);
@@ -170,11 +212,25 @@ queue_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 	ch->instance = c->instance;
 	d->queue = ch;
 	TAILQ_FOREACH(j, &d->jobs, all) {
+		if (j->probe)		/* none is open: they ended with the channel */
+			continue;
 		j->said = 0;
 		j->sent = j->announced = 0;
 	}
 	d->sync_owed = 1;
 	queue_resume(d);
+}
+
+/* Who asked has gone. */
+static void
+forget_probe(struct job *j)
+{
+	if (j->state == JOB_OVER) {
+		if (!j->sent)
+			job_spend(j);
+		j->sent = 1;
+	} else if (j->d->role->abort(j))
+		job_free(j);
 }
 
 static void
@@ -189,6 +245,10 @@ on_closed(struct ipc *ch, int err)
 	ipc_close(ch, free_channel);
 	for (j = TAILQ_FIRST(&d->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, all);
+		if (j->probe) {
+			forget_probe(j);
+			continue;
+		}
 		if (j->state == JOB_OVER || j->aborted ||
 		    (j->state != JOB_RCPTS && job_body_is_whole(j)))
 			continue;
@@ -308,6 +368,33 @@ job_ack(struct deliver *d, struct rd *r)
 	return (E_OK);
 }
 
+static void
+probe_refuse(struct deliver *d, uint64_t id)
+{
+	struct ipc_probe_result m = {.id = id, .outcome = OUT_TEMPFAIL, .enhanced = {4, 3, 2},
+	    .text = "too many questions about recipients"};
+
+	/* Unsaid, it is as if it had been asked for too long. */
+	(void)ipc_send(d->queue, PROBE_RESULT, probe_result, &m);
+}
+
+static int
+probe(struct deliver *d, struct rd *r)
+{
+	struct ipc_probe m;
+	struct job *j;
+
+	if (ipc_unpack_probe(r, &m) != E_OK)
+		return (E_PROTO);
+	if (d->nprobes >= PROBES_MAX || d->stopping || (j = job_new_probe(d, &m)) == NULL)
+		probe_refuse(d, m.id);
+	else {
+		deliver_tick_on(d);
+		d->role->begin(j);
+	}
+	return (E_OK);
+}
+
 static int
 on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 {
@@ -324,6 +411,8 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		return (job_cancel(d, r));
 	case IPC_JOB_ACK:
 		return (job_ack(d, r));
+	case IPC_PROBE:
+		return (probe(d, r));
 	default:
 		return (E_PROTO);
 	}

@@ -452,8 +452,11 @@ remote_out_of_time(struct job *j)
 static void
 remote_tick_job(struct job *j, uint64_t now_ms)
 {
-	if (!j->expired &&
-	    now_ms - j->start_ms >= j->d->room.conf->deliver.timeouts.total * UINT64_C(1000)) {
+	uint64_t most = j->d->room.conf->deliver.timeouts.total * UINT64_C(1000);
+
+	if (j->probe && j->probe_ms < most)
+		most = j->probe_ms;
+	if (!j->expired && now_ms - j->start_ms >= most) {
 		j->expired = 1;
 		if (j->conn != NULL)
 			conn_expire(j->conn);
@@ -509,8 +512,7 @@ remote_stop(struct deliver *d)
 	TAILQ_FOREACH(j, &d->jobs, all) {
 		if (j->state == JOB_OVER || j->state == JOB_RCPTS)
 			continue;
-		if (j->conn != NULL &&
-		    (j->conn->client.state == CS_BODY || j->conn->client.state == CS_DOT))
+		if (j->conn != NULL && client_is_sending(&j->conn->client))
 			continue;
 		remote_refuse(
 		    j, STAGE_ROUTE, (struct enhanced){4, 3, 2}, "this server is stopping");

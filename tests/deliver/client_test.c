@@ -266,7 +266,7 @@ run_init(struct run *r, int nrcpt, const char *body)
 	}
 	r->body = body != NULL ? body : "Hi\r\n";
 	r->body_n = strlen(r->body);
-	r->m = (struct client_mail){ "s@a.example", r->body_n, 0, r->rcpt, (size_t)nrcpt };
+	r->m = (struct client_mail){ .sender = "s@a.example", .size = r->body_n, .rcpt = r->rcpt, .nrcpt = (size_t)nrcpt };
 	client_connected(&r->c, r->now);
 }
 
@@ -437,7 +437,7 @@ body8(void **state)
 
 	for (int offered = 0; offered < 2; offered++) {
 		run_init(&r, 1, NULL);
-		r.m.body8 = 1;
+		r.m.body = BODY_8BIT;
 		feed(&r, HI, 0);
 		r.nsent = 0;
 		feed(&r, offered ? EHLO : PLAIN, 0);

@@ -183,7 +183,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return (0);
 	memset(&f, 0, sizeof(f));
 	f.now = 1000;
-	f.m = (struct client_mail){ "s@a.example", sizeof(body) - 1, data[0] & 1, f.rcpt, NRCPT };
+	f.m = (struct client_mail){ .sender = "s@a.example", .size = sizeof(body) - 1, .body = data[0] & 1, .rcpt = f.rcpt, .nrcpt = NRCPT };
 	piece = (data[0] >> 2) % 32 + 1;
 	client_init(&f.c, "me.example", &timeouts);
 	dialogue_init(&f.dialogue, f.now);
