@@ -55,17 +55,9 @@
 
 /* Configuration. */
 #define CONF_BLOB_MAX		(64u << 20)	/* a packed snapshot */
+#define CONF_MEMFD_MAX		(CONF_BLOB_MAX + TABLE_IMAGE_MAX + 4096)	/* the memory file of both */
 #define CONF_FILE_MAX		(16u << 20)	/* the text of postern.conf */
-
-/* Tables: what postern-conf compiles from text files. */
-#define TABLE_KEY_MAX		512	/* a key; an address has at most ADDRESS_MAX */
-#define TABLE_LINE_MAX		(4u << 20)	/* a line of a table file with the lines that continue it */
-#define TABLE_IMAGE_MAX		(4ull << 30)	/* the image of all tables */
-#define TABLE_FILES_MAX		64	/* files of one map */
-#define TABLE_INCLUDES_MAX	10000	/* :include: lists of one table */
-#define TABLE_NESTED_MAX	32	/* if ... endif in a cidr: file */
-#define ACCESS_TEXT_MAX		400	/* the text of an access rule */
-#define LISTENERS_MAX		64
+#define LISTENERS_MAX		64	/* with local-submission's own */
 #define LISTENER_NAME_MAX	63
 #define LISTENER_CONNECTIONS_MAX 1000000	/* what a listener's limits may be set to */
 #define CONF_PATH_MAX		1000	/* directory and maildir: paths, which grow by a name of ours */
@@ -77,8 +69,21 @@
 #define TRUST_ANCHOR_MAX	65536	/* octets of the trust anchor file */
 #define RETRY_STEPS_MAX		64
 #define RETRY_STEP_MAX		(7u * 86400u)	/* seconds: the longest wait between two attempts */
+#define SMTPD_LINE_LEAST	1000	/* what line-max may be set to: RFC 5321 4.5.3.1.6; 0 is any */
+#define PREFIXES_MAX		4096	/* of proxy-from, etrn-from, vrfy-from and the like, each */
+#define DELIMITERS_MAX		8	/* characters of recipient-delimiter */
 #define ROOM_ORPHAN_MS		5000	/* a daemon without its master finishes within this, then leaves (F2) */
 #define PEERS_MAX		64	/* channels of one daemon */
+
+/* Tables: what postern-conf compiles from text files. */
+#define TABLE_KEY_MAX		512	/* a key; an address has at most ADDRESS_MAX */
+#define TABLE_LINE_MAX		(4u << 20)	/* a line of a table file with the lines that continue it */
+#define TABLE_IMAGE_MAX		(4ull << 30)	/* the image of all tables */
+#define TABLE_VALUE_MAX		(256u << 20)	/* the targets of one key, packed; an :include: list is one */
+#define TABLE_FILES_MAX		64	/* files of one map */
+#define TABLE_INCLUDES_MAX	10000	/* :include: lists of one table */
+#define TABLE_NESTED_MAX	32	/* if ... endif in a cidr: file */
+#define ACCESS_TEXT_MAX		400	/* the text of an access rule */
 
 /* Local submission. */
 #define DROP_RCPT_MAX		10000	/* recipients of one call of sendmail, and of a file in the drop directory */
@@ -110,9 +115,18 @@
 /* Queue. */
 #define VERIFY_WAIT_MS		15000	/* a client waits so long for a call-ahead, then 450 */
 #define VERIFY_PEER_MAX		1024	/* questions of one smtpd not answered yet */
+#define VERIFY_CACHE_MAX	16384	/* answers of next hops remembered */
+#define VERIFY_PROBES_MAX	256	/* questions to next hops under way */
+#define VERIFY_DEST_MAX		4	/* of them at one destination */
+#define ETRN_LOOK_MAX		1024	/* recipients looked at before ETRN is answered; the rest is started after it */
+#define ETRN_AGAIN_S		30	/* a node's mail is started no sooner again */
+#define ETRN_RUNS_MAX		256	/* requests that are under way */
+#define ETRN_NODES_MAX		4096	/* nodes remembered for ETRN_AGAIN_S */
 #define JOBS_HELD_MAX		4096	/* jobs with one deliver process that are not acknowledged yet; deliver itself takes twice that */
 #define SCHED_WINDOW		10000	/* recipients in memory because they are due or being delivered */
 #define SCHED_DEST_SHARE	1250	/* of them for one destination */
+#define SCHED_DEST_URGENT	250	/* and so many more of a priority above 0 */
+#define SCHED_LOWER_TURN	8	/* one job in so many at a destination is not of its highest priority */
 #define SCHED_DESTS_MAX		20000	/* destinations remembered */
 #define SCHED_DEST_IDLE_S	7200	/* ... so long after their last use */
 #define SCHED_UNIT		256	/* a connection, in the fixed point of a provider's window */
@@ -134,6 +148,7 @@
 #define CTL_ALIVE_S		5	/* seconds: an operator's request that takes long gives a sign of life this often */
 #define CTL_SLICE		64	/* messages of a list in one turn of the loop */
 #define NOTICE_HEADER_MAX	16384	/* octets of the original's header in a notice */
+#define NOTICE_FULL_MAX		(128u << 10)	/* RET=FULL: a longer original comes back as its header alone */
 #define NOTICE_RATE_MAX		200	/* notices a second in all; more wait (R16) */
 #define NOTICE_ADDRESS_MAX	60	/* notices a minute to one address; more wait (R16) */
 #define CLOCK_STEP_S		30	/* the wall clock was set if it is off by more */

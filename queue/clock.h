@@ -11,6 +11,9 @@
  * a step of the wall clock is taken out for every message that was there before it, and
  * so is the time in which no queue ran, when that was longer than CLOCK_DOWN_S.  So no jump expires
  * mail.  Steps are told apart by message ids, which ascend and are never reused.
+ *
+ * How long ago a message came.  clock_passed() is for deadlines (RFC 2852): a step of the wall clock is taken
+ * out, but time in which no queue ran has passed all the same.
  */
 #ifndef QUEUE_CLOCK_H
 #define QUEUE_CLOCK_H
@@ -22,6 +25,7 @@
 struct clock_step {
 	uint64_t	before;		/* applies to messages with a smaller id */
 	int64_t		seconds;	/* forward is positive */
+	int64_t		down;		/* of them: no queue ran */
 };
 
 struct clock {
@@ -41,6 +45,7 @@ int64_t	clock_wall(const struct clock *);
 int64_t	clock_high(const struct clock *);
 /* Seconds of a message's life, never below 0. */
 int64_t	clock_age(const struct clock *, uint64_t msgid, int64_t arrival);
+int64_t	clock_passed(const struct clock *, uint64_t msgid, int64_t arrival);	/* never below 0 */
 /* A due time as wall clock, for people; 0 stays 0. */
 int64_t	clock_show(const struct clock *, int64_t due);
 

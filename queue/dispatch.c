@@ -24,7 +24,7 @@ static void	postpone_job(struct queue *, struct sched_job *);
 static uint16_t	collect(struct queue *, struct mail *, struct sched_job *, struct recipient *, struct hop *,
 		    char *domain);
 static void	reroute(struct queue *, struct mail *, const struct recipient *);
-static int	send_head(struct job *, const struct recipient *, uint16_t, const struct hop *, const char *);
+static int	send_head(struct queue *, struct job *, const struct recipient *, uint16_t, const struct hop *, const char *);
 static void	body_failed(struct queue *, struct job *, int);
 
 int
@@ -167,7 +167,7 @@ run_job(struct queue *q, struct sched_job *sj)
 	for (i = 0; i < n; i++)
 		job->rcpt[job->n++].index = rcpt[i].index;
 	job->block = m->body != NULL ? m->body->first : NULL;
-	if (send_head(job, rcpt, n, &hop, domain) == E_OK)
+	if (send_head(q, job, rcpt, n, &hop, domain) == E_OK)
 		job_send_body(q, job);
 	return;		/* a failure to send ends the channel, and that ends its jobs */
 lost:
@@ -200,6 +200,11 @@ collect(struct queue *q, struct mail *m, struct sched_job *sj, struct recipient 
 			reroute(q, m, &rcpt[n]);
 			continue;
 		}
+		/* A flow is a hash: two senders may share one. */
+		if (n != 0 && !mail_together(&m->m, &rcpt[0], &rcpt[n])) {
+			reroute(q, m, &rcpt[n]);
+			continue;
+		}
 		n++;
 	}
 	if (n == 0)
@@ -216,12 +221,12 @@ reroute(struct queue *q, struct mail *m, const struct recipient *r)
 	struct sched_dest *d;
 
 	mail_forget_item(q, m, r->index);
-	if ((d = route_dest(q, r->address)) == NULL || mail_add_item(q, m, r->index, d) != E_OK)
+	if ((d = route_dest(q, r->address)) == NULL || mail_add_item(q, m, r, d) != E_OK)
 		feed_note(q, r->next);
 }
 
 static int
-send_head(struct job *job, const struct recipient *rcpt, uint16_t n, const struct hop *hop,
+send_head(struct queue *q, struct job *job, const struct recipient *rcpt, uint16_t n, const struct hop *hop,
     const char *domain)
 {
 	struct ipc_job_begin b = { 0 };
@@ -234,7 +239,19 @@ send_head(struct job *job, const struct recipient *rcpt, uint16_t n, const struc
 	b.msgid = job->msgid;
 	b.body_len = msg->body_len;
 	b.arrival = msg->arrival;
-	b.body = (msg->flags & MSGF_BODY8) != 0 ? BODY_8BIT : BODY_7BIT;
+	b.body = msg->body;
+	b.header8 = (msg->flags & MSGF_HEADER8) != 0;
+	b.prioritized = (msg->flags & MSGF_PRIORITIZED) != 0;
+	b.priority = msg->priority;
+	b.by_mode = msg->by_mode;
+	b.by_trace = (msg->flags & MSGF_BY_TRACE) != 0;
+	if (b.by_mode != BY_NONE)	/* by the clock as it goes now */
+		b.by_time = mail_deadline(q, msg);
+	/* RFC 3461 5.2.7.1 b: what a list sends on has nothing of the original's. */
+	if (!rcpt[0].owned) {
+		b.ret = msg->ret;
+		memcpy(b.envid, msg->envid, sizeof(b.envid));
+	}
 	b.hop = (uint8_t)hop->kind;
 	b.port = hop->port;
 	b.nrcpt = n;
@@ -242,7 +259,7 @@ send_head(struct job *job, const struct recipient *rcpt, uint16_t n, const struc
 	(void)snprintf(b.host, sizeof(b.host), "%s", hop->kind == HOP_MX ? domain :
 	    hop->kind == HOP_SMTP ? hop->host : "");
 	(void)snprintf(b.path, sizeof(b.path), "%s", hop->kind == HOP_MAILDIR ? hop->path : "");
-	memcpy(b.sender, msg->sender, sizeof(b.sender));
+	(void)snprintf(b.sender, sizeof(b.sender), "%s", rcpt_sender(msg, &rcpt[0]));
 	err = ipc_send(&job->peer->ipc, JOB_BEGIN, job_begin, &b);
 	for (i = 0; i < n && err == E_OK; i++) {
 		jr.job = job->id;

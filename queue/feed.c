@@ -199,7 +199,7 @@ take(struct queue *q, const struct store_due *e, struct sched_dest *only)
 			return (TAKEN);
 		}
 	} else {
-		err = mail_add_item(q, m, e->index, d);
+		err = mail_add_item(q, m, &r, d);
 		if (err == E_BUSY) {
 			if (only == NULL)
 				feed_passed(q, d, e->when, e->msgid, e->index);

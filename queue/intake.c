@@ -111,6 +111,7 @@ on_begin(struct intake *in, struct rd *r)
 	t->ops = in->ops;
 	t->arg = in->arg;
 	t->memory = in->memory;
+	t->begun = in->ops->wall(in->arg);
 	t->window = TXN_WINDOW;
 	HASH_ADD(hh, in->txns, number, sizeof(t->number), t);
 	in->ntxn++;
@@ -186,11 +187,50 @@ on_chunk(struct intake *in, struct rd *r)
 	return (E_OK);
 }
 
+static uint32_t
+flags_of_txn(const struct ipc_txn_begin *b, const struct ipc_txn_commit *c)
+{
+	return ((b->body != BODY_7BIT ? MSGF_BODY8 : 0) | (b->protocol != PROTO_SMTP ? MSGF_ESMTP : 0) |
+	    (b->protocol == PROTO_LMTP ? MSGF_LMTP : 0) | (b->utf8 ? MSGF_UTF8 : 0) |
+	    (c->header8 ? MSGF_HEADER8 : 0) | (b->by_mode != BY_NONE && b->by_trace ? MSGF_BY_TRACE : 0) |
+	    (b->prioritized ? MSGF_PRIORITIZED : 0) | (b->local ? MSGF_LOCAL : 0) |
+	    (b->hold ? MSGF_HELD | MSGF_HELD_RULE : 0));
+}
+
+static void
+message_of_txn(struct txn *t, const struct ipc_txn_commit *c)
+{
+	const struct ipc_txn_begin *b = &t->begin;
+	struct message *msg = &t->m;
+
+	msg->msgid = t->msgid;
+	msg->arrival = t->ops->wall(t->arg);
+	msg->body_len = t->body->len;
+	msg->nchunk = t->body->nchunk;
+	msg->nrcpt = t->nrcpt;
+	msg->flags = flags_of_txn(b, c);
+	msg->client = b->client;
+	memcpy(msg->helo, b->helo, sizeof(msg->helo));
+	memcpy(msg->client_name, b->name, sizeof(msg->client_name));
+	memcpy(msg->sender, b->sender, sizeof(msg->sender));
+	memcpy(msg->envid, b->envid, sizeof(msg->envid));
+	memcpy(msg->login, b->login, sizeof(msg->login));
+	msg->ret = b->ret;
+	msg->body = b->body;
+	msg->priority = b->prioritized ? b->priority : 0;
+	msg->uid = b->local ? b->uid : 0;
+	msg->hold_until = b->hold_until > msg->arrival ? b->hold_until : 0;
+	/* RFC 2852 4: from the MAIL command on; a negative time stands for one that has passed. */
+	msg->by_mode = b->by_mode;
+	msg->by_time = b->by_mode != BY_NONE ? t->begun + b->by_s : 0;
+	if (msg->by_mode != BY_NONE && msg->by_time < 1)
+		msg->by_time = 1;
+}
+
 static int
 on_commit(struct intake *in, struct rd *r)
 {
 	struct ipc_txn_commit m;
-	struct message *msg;
 	struct txn *t;
 	int64_t due;
 	uint32_t i;
@@ -210,25 +250,18 @@ on_commit(struct intake *in, struct rd *r)
 	}
 	t->step = TXN_STORING;
 	body_seal(t->body);
-	msg = &t->m;
-	msg->msgid = t->msgid;
-	msg->arrival = t->ops->wall(t->arg);
-	msg->body_len = t->body->len;
-	msg->nchunk = t->body->nchunk;
-	msg->nrcpt = t->nrcpt;
-	msg->flags = (t->begin.body != BODY_7BIT ? MSGF_BODY8 : 0) | (t->begin.protocol != PROTO_SMTP ? MSGF_ESMTP : 0);
-	msg->client = t->begin.client;
-	memcpy(msg->helo, t->begin.helo, sizeof(msg->helo));
-	memcpy(msg->client_name, t->begin.name, sizeof(msg->client_name));
-	memcpy(msg->sender, t->begin.sender, sizeof(msg->sender));
+	message_of_txn(t, &m);
 	due = t->ops->due(t->arg);
+	/* RFC 4865 5: no attempt before; a time that has passed is no wish. */
+	if (t->m.hold_until > t->m.arrival)
+		due += t->m.hold_until - t->m.arrival;
 	for (i = 0; i < t->nrcpt; i++)
 		t->rcpt[i].next = due;
 	t->put.kind = STORE_PUT;
 	t->put.done = on_put;
 	t->put.arg = t;
 	t->put.msgid = t->msgid;
-	t->put.message = msg;
+	t->put.message = &t->m;
 	t->put.rcpt = t->rcpt;
 	t->put.nrcpt = t->nrcpt;
 	t->put.blocks = t->body->first;

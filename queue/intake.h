@@ -41,6 +41,7 @@ struct txn {
 	uint64_t	 ahead;		/* octets on their way into the store */
 	uint64_t	 received;	/* body octets, without our Received field */
 	uint64_t	 msgid;
+	int64_t		 begun;		/* wall clock */
 	struct ipc_txn_begin begin;
 	struct recipient *rcpt;
 	uint32_t	 nrcpt, room;

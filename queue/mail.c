@@ -27,7 +27,6 @@ mail_new(struct queue *q, const struct message *msg, struct recipient *rcpt, str
 	m->m = *msg;
 	m->rcpt = rcpt;
 	m->body = body != NULL ? body_ref(body) : NULL;
-	m->flow = siphash(msg->sender, strlen(msg->sender));
 	m->pend_tail = &m->pend_head;
 	HASH_ADD(hh, q->mails, msgid, sizeof(m->msgid), m);
 	return (m);
@@ -66,6 +65,11 @@ mail_hand_over(struct queue *q, const struct message *msg, struct recipient *rcp
 	uint32_t i;
 	int err, hot;
 
+	/* Held, or to be released later: the store has it. */
+	if ((msg->flags & MSGF_HELD) != 0 || rcpt[0].next > clock_due(&q->clock)) {
+		free(rcpt);
+		return;
+	}
 	hot = body != NULL && body_memory() < QUEUE_HOT_MAX && !queue_is_paused(q);
 	/* The feed may have seen its due record before we were told of the commit. */
 	if (mail_find(q, msg->msgid) != NULL || sched_room(q->sched) == 0 || queue_is_paused(q) ||
@@ -75,9 +79,11 @@ mail_hand_over(struct queue *q, const struct message *msg, struct recipient *rcp
 		return;
 	}
 	for (i = 0; i < msg->nrcpt; i++) {
-		if ((d = route_dest(q, rcpt[i].address)) == NULL)
-			err = E_LIMIT;
-		else if ((err = mail_add_item(q, m, i, d)) == E_BUSY)
+		if (rcpt_is_ended(&rcpt[i]))
+			continue;
+		if (rcpt_is_over(&rcpt[i]) || (d = route_dest(q, rcpt[i].address)) == NULL)
+			err = E_LIMIT;		/* the feed's: a notice that is owed, or for want of memory */
+		else if ((err = mail_add_item(q, m, &rcpt[i], d)) == E_BUSY)
 			feed_passed(q, d, rcpt[i].next, m->msgid, i);
 		if (err == E_LIMIT || err == E_NOMEM)
 			feed_note(q, rcpt[i].next);
@@ -107,12 +113,38 @@ mail_recipient(struct queue *q, struct mail *m, uint32_t index, struct recipient
 	return (E_OK);
 }
 
+/* Whether a next hop has to know SMTPUTF8 for this recipient alone (RFC 6531 3.6): its local part. */
+static int
+needs_utf8(const char *address)
+{
+	for (; *address != '\0'; address++)
+		if ((unsigned char)*address >= 0x80)
+			return (1);
+	return (0);
+}
+
 int
-mail_add_item(struct queue *q, struct mail *m, uint32_t index, struct sched_dest *d)
+mail_together(const struct message *m, const struct recipient *a, const struct recipient *b)
+{
+	return (a->owned == b->owned && strcmp(rcpt_sender(m, a), rcpt_sender(m, b)) == 0 &&
+	    needs_utf8(a->address) == needs_utf8(b->address));
+}
+
+/* What one transaction can carry stands in one flow: one sender, one need, one priority. */
+static uint64_t
+flow_of(const struct message *m, const struct recipient *r)
+{
+	const char *sender = rcpt_sender(m, r);
+
+	return (siphash(sender, strlen(sender)) ^ (uint64_t)(needs_utf8(r->address) | r->owned << 1));
+}
+
+int
+mail_add_item(struct queue *q, struct mail *m, const struct recipient *r, struct sched_dest *d)
 {
 	int err;
 
-	if ((err = sched_add(q->sched, m->msgid, index, d, m->flow)) == E_OK)
+	if ((err = sched_add(q->sched, m->msgid, r->index, d, flow_of(&m->m, r), m->m.priority)) == E_OK)
 		m->items++;
 	return (err);
 }
@@ -173,5 +205,17 @@ mail_expires(struct queue *q, const struct message *m)
 	const struct conf *c = q->room.conf;
 	int64_t life = m->sender[0] != '\0' ? c->queue.lifetime : c->queue.bounce_lifetime;
 
+	/* What is to be released later lives from its release on (RFC 4865 5). */
+	if (m->hold_until > m->arrival)
+		life += m->hold_until - m->arrival;
 	return (clock_wall(&q->clock) - clock_age(&q->clock, m->msgid, m->arrival) + life);
+}
+
+int64_t
+mail_deadline(struct queue *q, const struct message *m)
+{
+	int64_t at;
+
+	at = clock_wall(&q->clock) + (m->by_time - m->arrival) - clock_passed(&q->clock, m->msgid, m->arrival);
+	return (at > 0 ? at : 1);
 }

@@ -40,7 +40,6 @@ struct mail {
 	struct message	 m;
 	struct recipient *rcpt;		/* all of them while the message is new; else NULL: read from the store */
 	struct body	*body;		/* the whole of it while the message is new; else NULL */
-	uint64_t	 flow;		/* hash of the sender */
 	uint32_t	 items;		/* recipients in the scheduler */
 	uint32_t	 jobs;
 	struct change	*pend_head, **pend_tail;
@@ -153,7 +152,9 @@ struct mail	*mail_new(struct queue *, const struct message *, struct recipient *
 /* Frees it if nothing needs it any more. */
 void		 mail_release(struct queue *, struct mail *);
 int		 mail_recipient(struct queue *, struct mail *, uint32_t index, struct recipient *);
-int		 mail_add_item(struct queue *, struct mail *, uint32_t index, struct sched_dest *);
+int		 mail_add_item(struct queue *, struct mail *, const struct recipient *, struct sched_dest *);
+/* Whether both can go in one transaction: the same envelope sender, the same need of SMTPUTF8. */
+int		 mail_together(const struct message *, const struct recipient *, const struct recipient *);
 int		 mail_settle(struct queue *, struct mail *, uint32_t index);	/* make or turn into SETTLING */
 void		 mail_forget_item(struct queue *, struct mail *, uint32_t index);
 /* The hop of a recipient by the present configuration and the name of its destination. */
@@ -161,6 +162,7 @@ void		 mail_forget_item(struct queue *, struct mail *, uint32_t index);
 void		 route_recipient(struct queue *, const char *address, struct hop *, char name[static DEST_NAME_MAX]);
 struct sched_dest *route_dest(struct queue *, const char *address);
 int64_t		 mail_expires(struct queue *, const struct message *);	/* wall clock */
+int64_t		 mail_deadline(struct queue *, const struct message *);	/* of RFC 2852, if by_mode; wall clock as it goes now */
 
 /*
  * A message that was just stored goes to the scheduler from memory; what does not fit stays to the feed.

@@ -187,7 +187,8 @@ recipient_unpack(struct recipient *p, struct slice in)
 		p->owned = rd_u8max(&r, 1);
 		p->owed = rd_u8max(&r, OWED_KINDS - 1);
 	}
-	if ((p->owed != OWED_NONE && p->state != RCPT_DELIVERED) || (!p->owned && p->sender[0] != '\0'))
+	if ((p->owed != OWED_NONE && p->state != (p->owed == OWED_FAILED ? RCPT_FAILED : RCPT_DELIVERED)) ||
+	    (!p->owned && p->sender[0] != '\0'))
 		rd_fail(&r);
 	if (p->state == RCPT_ACTIVE || p->code > CODE_MAX || p->last < 0 || p->next < 0 ||
 	    p->enhanced.subject > DETAIL_MAX || p->enhanced.detail > DETAIL_MAX)

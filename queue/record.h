@@ -36,11 +36,12 @@ enum {					/* message.flags */
 	MSGF_DAMAGED = 64,		/* never stored: the record cannot be read, only msgid is known */
 };
 
-enum owed {				/* a notice of success (RFC 3461 6.2) that is still to be made, and its Action */
+enum owed {				/* a notice (RFC 3461 6.2) that is still to be made, and its Action */
 	OWED_NONE,
 	OWED_DELIVERED,
 	OWED_RELAYED,			/* the next hop knows no DSN */
 	OWED_EXPANDED,			/* an alias, by several others (RFC 3461 5.2.7.3 c) */
+	OWED_FAILED,			/* of a RCPT_FAILED one: it failed before any attempt */
 	OWED_KINDS
 };
 
@@ -83,7 +84,7 @@ struct recipient {
 	char		sender[ADDRESS_MAX + 1];	/* of this recipient, by owner-: notices go there; "" the message's own */
 	char		alias[ADDRESS_MAX + 1];	/* whom the client named, if an alias led here; "" else */
 	uint8_t		owned;		/* sender counts, even if it is "" (which is <>) */
-	/* enum owed.  Of a RCPT_DELIVERED one: it is due at next for its notice, and not counted in ndone before. */
+	/* enum owed.  Of one that is over: it is due at next for its notice, and not counted in ndone before. */
 	uint8_t		owed;
 };
 

@@ -13,6 +13,8 @@
 static struct sched_item *item_find(struct sched *, uint64_t, uint32_t);
 static struct sched_item *item_make(struct sched *, uint64_t, uint32_t);
 static void	item_unqueue(struct sched_item *);
+static struct sched_level *level_get(struct sched_dest *, int);
+static struct sched_level *level_next(struct sched_dest *);
 static void	take_group(struct sched_dest *, enum sched_state, struct sched_job *);
 
 struct sched *
@@ -43,7 +45,7 @@ sched_free(struct sched *s)
 }
 
 int
-sched_add(struct sched *s, uint64_t msgid, uint32_t index, struct sched_dest *d, uint64_t hash)
+sched_add(struct sched *s, uint64_t msgid, uint32_t index, struct sched_dest *d, uint64_t hash, int priority)
 {
 	struct sched_item *it;
 	struct sched_flow *f;
@@ -52,20 +54,25 @@ sched_add(struct sched *s, uint64_t msgid, uint32_t index, struct sched_dest *d,
 		return (E_EXISTS);
 	if (s->nitem >= SCHED_WINDOW)
 		return (E_LIMIT);
-	if (d->ready >= SCHED_DEST_SHARE)
+	if (d->ready >= SCHED_DEST_SHARE + (priority > 0 ? SCHED_DEST_URGENT : 0))
 		return (E_BUSY);
+	hash ^= (uint64_t)(uint32_t)priority << 32;	/* the same sender's others are a flow of their own */
 	HASH_FIND(hh, d->by_hash, &hash, sizeof(hash), f);
 	if (f == NULL) {
 		if ((f = calloc(1, sizeof(*f))) == NULL)
 			return (E_NOMEM);
+		if ((f->level = level_get(d, priority)) == NULL) {
+			free(f);
+			return (E_NOMEM);
+		}
 		f->hash = hash;
 		f->dest = d;
 		HASH_ADD(hh, d->by_hash, hash, sizeof(f->hash), f);
-		DL_APPEND(d->flows, f);
+		DL_APPEND(f->level->flows, f);
 	}
 	if ((it = item_make(s, msgid, index)) == NULL) {
 		if (f->items == NULL) {
-			DL_DELETE(d->flows, f);
+			DL_DELETE(f->level->flows, f);
 			HASH_DEL(d->by_hash, f);
 			free(f);
 		}
@@ -179,19 +186,67 @@ sched_next(struct sched *s, uint64_t now_ms, unsigned kinds, struct sched_job *j
 	return (E_AGAIN);
 }
 
+static struct sched_level *
+level_get(struct sched_dest *d, int priority)
+{
+	struct sched_level *l, *new;
+
+	for (l = d->levels; l != NULL && l->priority > priority; l = l->next)
+		;
+	if (l != NULL && l->priority == priority)
+		return (l);
+	if ((new = calloc(1, sizeof(*new))) == NULL)
+		return (NULL);
+	new->priority = priority;
+	if (l != NULL)
+		DL_PREPEND_ELEM(d->levels, l, new);
+	else
+		DL_APPEND(d->levels, new);
+	return (new);
+}
+
+/* The highest with flows; when it is the lower ones' turn, the one of them behind that which had it last. */
+static struct sched_level *
+level_next(struct sched_dest *d)
+{
+	struct sched_level *l, *top = NULL, *first = NULL;
+
+	d->turn++;
+	DL_FOREACH(d->levels, l) {
+		if (l->flows == NULL)
+			continue;
+		if (top == NULL) {
+			top = l;
+			if (d->turn % SCHED_LOWER_TURN != 0)
+				return (top);
+			continue;
+		}
+		if (first == NULL)
+			first = l;
+		if (l->priority < d->lower) {
+			d->lower = l->priority;
+			return (l);
+		}
+	}
+	if (first == NULL)
+		return (top);
+	d->lower = first->priority;
+	return (first);
+}
+
 /* The next flow's first message: those of its recipients that stand together, at most a job's. */
 static void
 take_group(struct sched_dest *d, enum sched_state state, struct sched_job *job)
 {
-	struct sched_flow *f = d->flows;
+	struct sched_flow *f = level_next(d)->flows;
 	struct sched_item *it, *next;
 
 	job->dest = d;
 	job->msgid = f->items->key.msgid;
 	job->n = 0;
 	/* The last item's removal frees the flow, so it goes to the end of the turn first. */
-	DL_DELETE(d->flows, f);
-	DL_APPEND(d->flows, f);
+	DL_DELETE(f->level->flows, f);
+	DL_APPEND(f->level->flows, f);
 	for (it = f->items; it != NULL && it->key.msgid == job->msgid && job->n < JOB_RCPT_MAX;
 	    it = next) {
 		next = it->next;
@@ -238,7 +293,7 @@ item_unqueue(struct sched_item *it)
 	it->flow = NULL;
 	d->ready--;
 	if (f->items == NULL) {
-		DL_DELETE(d->flows, f);
+		DL_DELETE(f->level->flows, f);
 		HASH_DEL(d->by_hash, f);
 		free(f);
 	}

@@ -5,6 +5,8 @@
  * bounded (SCHED_WINDOW); what does not fit waits in the store.  Items stand in flows (one
  * sender at one destination); a destination serves its flows in turn, and the
  * destinations are served in turn, so that a blast never delays a password reset.
+ * Flows of a higher priority (RFC 6710) go first; one job in SCHED_LOWER_TURN is of the lower ones, which
+ * take it in turn, so that nothing waits for ever.
  *
  * The limit of connections belongs to the provider, the set of MX hosts: a hundred domains at one host
  * are one budget.  It grows by one a round of successes and is halved, once a round, by an
@@ -73,9 +75,11 @@ int		 sched_dest_has_room(const struct sched_dest *);	/* takes a good number of 
 
 /*
  * A recipient is due.  E_EXISTS: it is in memory already.  E_LIMIT: the window is full.
- * E_BUSY: its destination has its share.  flow: hash of the sender.
+ * E_BUSY: its destination has its share; a priority above 0 has SCHED_DEST_URGENT more.  flow: hash of what
+ * may go together, the sender first of all.
  */
-int		 sched_add(struct sched *, uint64_t msgid, uint32_t index, struct sched_dest *, uint64_t flow);
+int		 sched_add(struct sched *, uint64_t msgid, uint32_t index, struct sched_dest *, uint64_t flow,
+		    int priority);
 /* Put an item into a state without queueing it: ACTIVE or SETTLING; makes it if absent. */
 int		 sched_set(struct sched *, uint64_t msgid, uint32_t index, enum sched_state);
 enum sched_state sched_state(struct sched *, uint64_t msgid, uint32_t index);

@@ -272,7 +272,10 @@ void
 sched_dest_free(struct sched *s, struct sched_dest *d)
 {
 	struct sched_mark none = { 0 };
+	struct sched_level *l, *tmp;
 
+	DL_FOREACH_SAFE(d->levels, l, tmp)
+		free(l);
 	sched_dest_marked(s, d, &none);
 	sched_place(s, d, PLACE_NONE);
 	sched_provider_unref(s, d->prov);

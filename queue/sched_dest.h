@@ -18,9 +18,16 @@ struct sched_item {
 struct sched_flow {				/* one sender's items at one destination */
 	uint64_t		 hash;
 	struct sched_dest	*dest;
+	struct sched_level	*level;
 	struct sched_item	*items;
-	struct sched_flow	*prev, *next;	/* the destination's turn */
+	struct sched_flow	*prev, *next;	/* the level's turn */
 	UT_hash_handle		 hh;
+};
+
+struct sched_level {				/* flows of one priority at one destination */
+	int			 priority;
+	struct sched_flow	*flows;		/* in turn */
+	struct sched_level	*prev, *next;	/* the highest first; once made they stay */
 };
 
 struct sched_provider {
@@ -48,7 +55,9 @@ struct sched_dest {
 	uint64_t		 backoff_until;	/* ms; 0: none */
 	uint64_t		 used;		/* ms: when last asked for */
 	struct sched_mark	 mark;
-	struct sched_flow	*flows;		/* in turn */
+	struct sched_level	*levels;
+	uint32_t		 turn;		/* jobs given out */
+	int			 lower;		/* the priority that had the lower ones' turn last */
 	struct sched_flow	*by_hash;
 	struct sched_dest	*prev, *next;
 	struct sched_dest	*marked_prev, *marked_next;

@@ -54,6 +54,7 @@ save_clock(struct queue *q, int steps)
 	save_number(q, "clock-high", 0, (uint64_t)clock_high(&q->clock));
 	for (i = 0; steps && i < q->clock.nstep; i++) {
 		save_number(q, "clock-step", i, (uint64_t)q->clock.step[i].seconds);
+		save_number(q, "clock-down", i, (uint64_t)q->clock.step[i].down);
 		save_number(q, "clock-before", i, q->clock.step[i].before);
 	}
 }
@@ -93,6 +94,7 @@ queue_time_open(struct queue *q)
 
 	for (c->nstep = 0; c->nstep < CLOCK_STEPS; c->nstep++) {
 		c->step[c->nstep].seconds = (int64_t)load_number(q, "clock-step", c->nstep);
+		c->step[c->nstep].down = (int64_t)load_number(q, "clock-down", c->nstep);
 		c->step[c->nstep].before = load_number(q, "clock-before", c->nstep);
 		if (c->step[c->nstep].before == 0)
 			break;

@@ -185,10 +185,40 @@ test_steps_limit(void **state)
 	}
 }
 
+/* A deadline: a step of the clock does not bring it nearer, time without a queue does. */
+static void
+test_passed(void **state)
+{
+	struct clock c = { 0 };
+	int64_t wall = T0;
+	uint64_t mono = 777;
+
+	clock_start(&c, wall, mono, 0, 100);
+	run(&c, &wall, &mono, 100, 100);
+	assert_int_equal(clock_passed(&c, 50, T0), 100);
+	wall += DAY + 1;		/* set forward */
+	mono += 1000;
+	assert_true(clock_tick(&c, wall, mono, 100));
+	assert_int_equal(clock_passed(&c, 50, T0), 101);
+	assert_int_equal(clock_passed(&c, 150, wall), 0);
+	wall += 1 - 2 * DAY;		/* and back */
+	mono += 1000;
+	assert_true(clock_tick(&c, wall, mono, 200));
+	assert_int_equal(clock_passed(&c, 50, T0), 102);
+	assert_int_equal(clock_age(&c, 50, T0), 102);
+	/* Ten days without a queue: passed, but not lived. */
+	wall = clock_high(&c) + 10 * DAY;
+	clock_start(&c, wall, 5, clock_high(&c), 300);
+	assert_int_equal(clock_age(&c, 250, wall - 10 * DAY - 7), 7);
+	assert_int_equal(clock_passed(&c, 250, wall - 10 * DAY - 7), 10 * DAY + 7);
+	assert_int_equal(clock_passed(&c, 250, wall + 5), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_passed),
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_step),
 		cmocka_unit_test(test_there_and_back),

@@ -64,6 +64,40 @@ test_golden(void **state)
 	}
 }
 
+/* Which protocol, who submitted, which priority: the clauses in the order of RFC 5321 4.4. */
+static void
+test_clauses(void **state)
+{
+	static const struct {
+		struct ipc_txn_begin b;
+		const char *rcpt, *want;
+	} t[] = {
+		{ { .protocol = PROTO_LMTP, .helo = "h" }, NULL, "with LMTP id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .utf8 = 1 }, NULL, "with UTF8SMTP id 3Z;" },
+		{ { .protocol = PROTO_LMTP, .helo = "h", .utf8 = 1 }, NULL, "with UTF8LMTP id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .prioritized = 1, .priority = -9 }, "b@example.org",
+		    "with ESMTP id 3Z\r\n\tfor <b@example.org>\r\n\tPRIORITY -9;\r\n\tSat" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .prioritized = 1 }, NULL, "id 3Z\r\n\tPRIORITY 0;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .priority = 3 }, NULL, "with ESMTP id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .utf8 = 1 }, "\xc3\xa9@example.org", "with UTF8SMTP id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h\xc3\xa9.example" }, NULL, "Received: from h??.example (" },
+		{ { .local = 1, .uid = 1000, .helo = "nobody", .protocol = PROTO_ESMTP }, "b@example.org",
+		    "Received: by mx.example.org (Postern, from userid 1000)\r\n\tid 3Z\r\n\tfor <b@example.org>;\r\n\tSat" },
+	};
+	char got[RECEIVED_MAX];
+	const char *p;
+	size_t i, n;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		n = received_write(got, &t[i].b, "mx.example.org", 127, t[i].rcpt, WHEN);
+		assert_int_equal(n, strlen(got));
+		if (strstr(got, t[i].want) == NULL)
+			fail_msg("row %zu: %s", i, got);
+		for (p = got; *p != '\0'; p++)
+			assert_true((unsigned char)*p < 0x80);
+	}
+}
+
 static void
 test_longest(void **state)
 {
@@ -73,6 +107,9 @@ test_longest(void **state)
 	size_t n;
 
 	memset(&b, 0xff, sizeof(b));
+	b.local = 0;
+	b.protocol = PROTO_LMTP;
+	b.priority = -PRIORITY_MAX;
 	memset(b.helo, 'h', HELO_MAX);
 	b.helo[HELO_MAX] = '\0';
 	memset(b.name, 'n', DOMAIN_MAX);
@@ -88,6 +125,9 @@ test_longest(void **state)
 		assert_non_null(nl);
 		assert_true(nl - line <= TEXT_LINE_MAX);
 	}
+	b.local = 1;
+	n = received_write(got, &b, host, UINT64_MAX, rcpt, WHEN);
+	assert_in_range(n, 600, RECEIVED_MAX - 1);
 }
 
 int
@@ -95,6 +135,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_clauses),
 		cmocka_unit_test(test_longest),
 	};
 

@@ -204,6 +204,8 @@ recipient_agrees(void **state)
 		{ RCPT_DELIVERED, OWED_KINDS, 0, "", E_CORRUPT },
 		{ RCPT_DEFERRED, OWED_RELAYED, 0, "", E_CORRUPT },
 		{ RCPT_FAILED, OWED_DELIVERED, 0, "", E_CORRUPT },
+		{ RCPT_FAILED, OWED_FAILED, 0, "", E_OK },
+		{ RCPT_DELIVERED, OWED_FAILED, 0, "", E_CORRUPT },
 		{ RCPT_PENDING, OWED_NONE, 1, "", E_OK },
 		{ RCPT_PENDING, OWED_NONE, 1, "owner@x.example", E_OK },
 		{ RCPT_PENDING, OWED_NONE, 0, "owner@x.example", E_CORRUPT },

@@ -39,16 +39,16 @@ test_window_limit(void **state)
 			assert_non_null(d = sched_dest_get(s, name, 0, 0));
 			share = 0;
 		}
-		assert_int_equal(sched_add(s, 1 + i, 0, d, 1), E_OK);
+		assert_int_equal(sched_add(s, 1 + i, 0, d, 1, 0), E_OK);
 		if (++share == SCHED_DEST_SHARE && i + 1 < SCHED_WINDOW)
-			assert_int_equal(sched_add(s, 1000000, 0, d, 1), E_BUSY);
+			assert_int_equal(sched_add(s, 1000000, 0, d, 1, 0), E_BUSY);
 	}
 	assert_int_equal(sched_room(s), 0);
 	assert_non_null(d = sched_dest_get(s, "other.test", 0, 0));
-	assert_int_equal(sched_add(s, 1000000, 0, d, 1), E_LIMIT);
+	assert_int_equal(sched_add(s, 1000000, 0, d, 1, 0), E_LIMIT);
 	sched_forget(s, 1, 0);
-	assert_int_equal(sched_add(s, 1000000, 0, d, 1), E_OK);
-	assert_int_equal(sched_add(s, 1000001, 0, d, 1), E_LIMIT);
+	assert_int_equal(sched_add(s, 1000000, 0, d, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 1000001, 0, d, 1, 0), E_LIMIT);
 	sched_free(s);
 }
 
@@ -65,7 +65,7 @@ test_job_limit(void **state)
 		s = fresh();
 		d = sched_dest_get(s, "a.test", 0, 0);
 		for (i = 0; i < n; i++)
-			assert_int_equal(sched_add(s, 1, i, d, 9), E_OK);
+			assert_int_equal(sched_add(s, 1, i, d, 9, 0), E_OK);
 		assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 		assert_int_equal(j.n, n > JOB_RCPT_MAX ? JOB_RCPT_MAX : n);
 		assert_int_equal(sched_next(s, 0, BOTH, &j), n > JOB_RCPT_MAX ? E_OK : E_AGAIN);
@@ -89,7 +89,7 @@ test_dests_limit(void **state)
 	char name[32];
 	uint32_t i, n;
 
-	assert_int_equal(sched_add(s, 1, 0, used, 1), E_OK);
+	assert_int_equal(sched_add(s, 1, 0, used, 1, 0), E_OK);
 	for (i = 1; i < SCHED_DESTS_MAX + 1; i++) {
 		(void)snprintf(name, sizeof(name), "d%u.test", i);
 		assert_non_null(sched_dest_get(s, name, 0, 0));
@@ -133,7 +133,7 @@ test_dead_limit(void **state)
 		s = fresh();
 		d = sched_dest_get(s, "a.test", 0, 0);
 		for (i = 0; i < n; i++) {
-			assert_int_equal(sched_add(s, 1 + i, 0, d, 1), E_OK);
+			assert_int_equal(sched_add(s, 1 + i, 0, d, 1, 0), E_OK);
 			assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 			if (i >= SCHED_DEAD_AFTER) {
 				assert_int_equal(j.kind, SCHED_POSTPONE);
@@ -149,10 +149,28 @@ test_dead_limit(void **state)
 	}
 }
 
+/* A destination's share, and what it takes beyond it of a higher priority. */
+static void
+test_urgent(void **state)
+{
+	struct sched *s = fresh();
+	struct sched_dest *d = sched_dest_get(s, "example.net", 0, 0);
+	uint64_t i;
+
+	for (i = 1; i <= SCHED_DEST_SHARE; i++)
+		assert_int_equal(sched_add(s, i, 0, d, 1, -1), E_OK);
+	assert_int_equal(sched_add(s, 100000, 0, d, 1, 0), E_BUSY);
+	for (i = 1; i <= SCHED_DEST_URGENT; i++)
+		assert_int_equal(sched_add(s, 10000 + i, 0, d, 1, 1), E_OK);
+	assert_int_equal(sched_add(s, 100000, 0, d, 1, 9), E_BUSY);
+	sched_free(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_urgent),
 		cmocka_unit_test(test_window_limit),
 		cmocka_unit_test(test_job_limit),
 		cmocka_unit_test(test_dests_limit),

@@ -44,8 +44,8 @@ test_states(void **state)
 	struct sched_job j;
 
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
-	assert_int_equal(sched_add(s, 7, 3, d, 1), E_OK);
-	assert_int_equal(sched_add(s, 7, 3, d, 1), E_EXISTS);
+	assert_int_equal(sched_add(s, 7, 3, d, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 7, 3, d, 1, 0), E_EXISTS);
 	assert_int_equal(sched_state(s, 7, 3), SCHED_READY);
 	assert_int_equal(sched_next(s, 0, SCHED_LOCAL, &j), E_AGAIN);
 	sched_wake(s);
@@ -73,8 +73,8 @@ test_group(void **state)
 	uint32_t i;
 
 	for (i = 0; i < JOB_RCPT_MAX + 5; i++)
-		assert_int_equal(sched_add(s, 1, i, d, 9), E_OK);
-	assert_int_equal(sched_add(s, 2, 0, d, 9), E_OK);
+		assert_int_equal(sched_add(s, 1, i, d, 9, 0), E_OK);
+	assert_int_equal(sched_add(s, 2, 0, d, 9, 0), E_OK);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 	assert_int_equal(j.n, JOB_RCPT_MAX);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
@@ -96,9 +96,9 @@ test_fair(void **state)
 	int i, seen_other = -1, seen_small = -1;
 
 	for (i = 0; i < 1000; i++)
-		assert_int_equal(sched_add(s, 100 + (uint64_t)i, 0, big, 1), E_OK);
-	assert_int_equal(sched_add(s, 5000, 0, big, 2), E_OK);
-	assert_int_equal(sched_add(s, 6000, 0, small, 1), E_OK);
+		assert_int_equal(sched_add(s, 100 + (uint64_t)i, 0, big, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 5000, 0, big, 2, 0), E_OK);
+	assert_int_equal(sched_add(s, 6000, 0, small, 1, 0), E_OK);
 	for (i = 0; i < 10 && sched_next(s, 0, BOTH, &j) == E_OK; i++) {
 		if (j.msgid == 5000)
 			seen_other = i;
@@ -119,7 +119,7 @@ fill(struct sched *s, struct sched_dest *d, uint64_t *msgid, uint64_t now)
 	struct sched_job j;
 	uint32_t n = 0;
 
-	while (sched_add(s, ++*msgid, 0, d, 1) == E_OK && sched_items(s) < 200)
+	while (sched_add(s, ++*msgid, 0, d, 1, 0) == E_OK && sched_items(s) < 200)
 		;
 	while (sched_next(s, now, BOTH, &j) == E_OK && j.kind == SCHED_RUN) {
 		n++;
@@ -207,7 +207,7 @@ test_crowd(void **state)
 	assert_non_null(s = sched_new(&one));
 	dead = sched_dest_get(s, "dead.test", 0, 0);
 	for (i = 0; i < SCHED_DEAD_AFTER; i++) {	/* it is backed off from now on */
-		assert_int_equal(sched_add(s, 10 + i, 0, dead, 1), E_OK);
+		assert_int_equal(sched_add(s, 10 + i, 0, dead, 1, 0), E_OK);
 		assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 		if (i + 1 == SCHED_DEAD_AFTER)
 			break;
@@ -216,9 +216,9 @@ test_crowd(void **state)
 	}
 	next = sched_dest_get(s, "next.test", 0, 0);
 	busy = sched_dest_get(s, "busy.test", 0, 0);
-	assert_int_equal(sched_add(s, 20, 0, dead, 1), E_OK);
-	assert_int_equal(sched_add(s, 21, 0, next, 1), E_OK);
-	assert_int_equal(sched_add(s, 22, 0, busy, 1), E_OK);
+	assert_int_equal(sched_add(s, 20, 0, dead, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 21, 0, next, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 22, 0, busy, 1, 0), E_OK);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
 	sched_job_done(s, dead, REACHED_NOT, 0, "no route", 0);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
@@ -228,7 +228,7 @@ test_crowd(void **state)
 	assert_ptr_equal(j.dest, next);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
 	sched_forget(s, 22, 0);				/* held by the operator meanwhile */
-	assert_int_equal(sched_add(s, 23, 0, next, 1), E_OK);
+	assert_int_equal(sched_add(s, 23, 0, next, 1, 0), E_OK);
 	sched_job_done(s, next, REACHED, 0, NULL, 0);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 	assert_ptr_equal(j.dest, next);
@@ -251,14 +251,14 @@ test_provider_slot(void **state)
 	b = sched_dest_get(s, "b.test", 0, 0);
 	c = sched_dest_get(s, "c.test", 0, 0);
 	for (i = 0; i < 3; i++) {			/* all three are one provider's */
-		assert_int_equal(sched_add(s, i + 1, 0, i == 0 ? a : i == 1 ? b : c, 1), E_OK);
+		assert_int_equal(sched_add(s, i + 1, 0, i == 0 ? a : i == 1 ? b : c, 1, 0), E_OK);
 		assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 		sched_job_done(s, j.dest, REACHED, 5, NULL, 0);
 		forget_job(s, &j);
 	}
-	assert_int_equal(sched_add(s, 10, 0, a, 1), E_OK);
-	assert_int_equal(sched_add(s, 11, 0, b, 1), E_OK);
-	assert_int_equal(sched_add(s, 12, 0, c, 1), E_OK);
+	assert_int_equal(sched_add(s, 10, 0, a, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 11, 0, b, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, 12, 0, c, 1, 0), E_OK);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_OK);
 	assert_ptr_equal(j.dest, a);
 	assert_int_equal(sched_next(s, 0, BOTH, &j), E_AGAIN);
@@ -288,7 +288,7 @@ test_provider(void **state)
 		struct sched_job run[60];
 
 		for (i = 0; i < 100; i++)
-			assert_int_equal(sched_add(s, ++msgid, 0, d[i], 1), E_OK);
+			assert_int_equal(sched_add(s, ++msgid, 0, d[i], 1, 0), E_OK);
 		do {
 			for (n = 0; n < 60 && sched_next(s, 0, BOTH, &run[n]) == E_OK; n++)
 				;
@@ -300,7 +300,7 @@ test_provider(void **state)
 		assert_int_equal(sched_items(s), 0);	/* nobody starved */
 	}
 	for (i = 0; i < 100; i++)
-		assert_int_equal(sched_add(s, ++msgid, 0, d[i], 1), E_OK);
+		assert_int_equal(sched_add(s, ++msgid, 0, d[i], 1, 0), E_OK);
 	for (n = 0; sched_next(s, 0, BOTH, &j) == E_OK; n++)
 		;
 	assert_int_equal(n, conf.concurrency);
@@ -318,11 +318,11 @@ test_connections(void **state)
 
 	for (i = 0; i < 100; i++) {
 		(void)snprintf(name, sizeof(name), "d%u.test", i);
-		assert_int_equal(sched_add(s, i + 1, 0, sched_dest_get(s, name, 0, 0), 1), E_OK);
+		assert_int_equal(sched_add(s, i + 1, 0, sched_dest_get(s, name, 0, 0), 1, 0), E_OK);
 	}
 	local = sched_dest_get(s, "maildir:/x", 1, 0);
 	for (i = 0; i < 10; i++)
-		assert_int_equal(sched_add(s, 1000 + i, 0, local, i), E_OK);
+		assert_int_equal(sched_add(s, 1000 + i, 0, local, i, 0), E_OK);
 	for (n = 0, i = 0; sched_next(s, 0, BOTH, &j) == E_OK; ) {
 		if (j.dest == local)
 			i++;
@@ -362,7 +362,7 @@ test_dead_domain(void **state)
 			(void)snprintf(name, sizeof(name), "l%u.test", added % 50);
 			live = sched_dest_get(s, name, 0, now);
 			msgid++;
-			err = sched_add(s, msgid, 0, added % 10 != 0 ? dead : live, msgid % 7);
+			err = sched_add(s, msgid, 0, added % 10 != 0 ? dead : live, msgid % 7, 0);
 			if (err == E_BUSY && added % 10 != 0) {
 				added++;	/* it stays in the store */
 				continue;
@@ -420,7 +420,7 @@ test_dead_domain(void **state)
 	before = v.backoff_ms;
 	now += before;
 	for (i = 0; i < 10; i++)
-		assert_int_equal(sched_add(s, ++msgid, 0, dead, i), E_OK);
+		assert_int_equal(sched_add(s, ++msgid, 0, dead, i, 0), E_OK);
 	assert_int_equal(sched_next(s, now, BOTH, &j), E_OK);
 	assert_int_equal(j.kind, SCHED_RUN);
 	assert_int_equal(sched_next(s, now, BOTH, &j), E_AGAIN);
@@ -449,12 +449,12 @@ test_limits(void **state)
 	int err;
 
 	for (i = 0; i < SCHED_DEST_SHARE; i++)
-		assert_int_equal(sched_add(s, ++msgid, 0, d, 1), E_OK);
-	assert_int_equal(sched_add(s, ++msgid, 0, d, 1), E_BUSY);
+		assert_int_equal(sched_add(s, ++msgid, 0, d, 1, 0), E_OK);
+	assert_int_equal(sched_add(s, ++msgid, 0, d, 1, 0), E_BUSY);
 	for (i = 0; sched_room(s) > 0; i++) {
 		(void)snprintf(name, sizeof(name), "d%u.test", i);
 		d = sched_dest_get(s, name, 0, 0);
-		while ((err = sched_add(s, ++msgid, 0, d, 1)) == E_OK)
+		while ((err = sched_add(s, ++msgid, 0, d, 1, 0)) == E_OK)
 			;
 	}
 	assert_int_equal(err, E_LIMIT);
@@ -515,10 +515,65 @@ test_retry(void **state)
 	assert_int_equal(sched_retry_delay(NULL, 0, 1, 0, 0), 1);
 }
 
+/* RFC 6710: the higher first, but every SCHED_LOWER_TURN-th job is of the lower ones, which take it in turn. */
+static void
+test_priority(void **state)
+{
+	static const int prio[] = { 0, 9, -9, 3 };
+	struct sched *s = sched_new(&conf);
+	struct sched_dest *d = sched_dest_get(s, "example.net", 0, 0);
+	struct sched_job job;
+	unsigned order[4] = { 0 }, i, n, k, since = 0, worst = 0;
+
+	for (i = 0; i < 4; i++)
+		for (n = 0; n < 100; n++)
+			assert_int_equal(sched_add(s, 1000 * (i + 1) + n, 0, d, 7, prio[i]), E_OK);
+	for (n = 0; n < 24 * SCHED_LOWER_TURN / 2; n++) {
+		assert_int_equal(sched_next(s, 1000, BOTH, &job), E_OK);
+		k = (unsigned)(job.msgid / 1000 - 1);
+		/* Within one priority the order stays. */
+		assert_int_equal(job.msgid % 1000, order[k]);
+		order[k]++;
+		since = k == 2 ? 0 : since + 1;
+		worst = since > worst ? since : worst;
+		sched_forget(s, job.msgid, 0);
+		sched_job_done(s, job.dest, REACHED, 0, NULL, 1000);
+	}
+	assert_int_equal(order[1], 96 - 12);
+	assert_int_equal(order[0], 4);
+	assert_int_equal(order[2], 4);
+	assert_int_equal(order[3], 4);
+	assert_true(worst < 3 * SCHED_LOWER_TURN);
+	sched_free(s);
+}
+
+/* One priority alone is served as ever, whatever it is. */
+static void
+test_priority_alone(void **state)
+{
+	struct sched *s = sched_new(&conf);
+	struct sched_dest *d = sched_dest_get(s, "example.net", 0, 0);
+	struct sched_job job;
+	uint64_t i;
+
+	for (i = 1; i <= 40; i++)
+		assert_int_equal(sched_add(s, i, 0, d, i % 2, -4), E_OK);
+	for (i = 1; i <= 40; i++) {
+		assert_int_equal(sched_next(s, 1000, BOTH, &job), E_OK);
+		assert_int_equal(job.msgid, i);
+		sched_forget(s, job.msgid, 0);
+		sched_job_done(s, job.dest, REACHED, 0, NULL, 1000);
+	}
+	assert_int_equal(sched_next(s, 1000, BOTH, &job), E_AGAIN);
+	sched_free(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_priority),
+		cmocka_unit_test(test_priority_alone),
 		cmocka_unit_test(test_states),
 		cmocka_unit_test(test_group),
 		cmocka_unit_test(test_fair),
