@@ -3,20 +3,9 @@
  */
 #include "common/conf.h"
 
-#include <stdlib.h>
-
 #include "common/conf_number.h"
 #include "common/err.h"
 #include "common/limits.h"
-
-void
-conf_free(struct conf *c)
-{
-	if (c == NULL)
-		return;
-	arena_clear(&c->mem);
-	free(c);
-}
 
 const struct conf_domain *
 conf_domain_find(const struct conf *c, const char *domain)
@@ -40,31 +29,11 @@ conf_domain_find(const struct conf *c, const char *domain)
 int
 conf_domain_takes(const struct conf_domain *d, const char *local)
 {
-	char	 key[LOCAL_PART_MAX + 1];
-	size_t	 lo = 0, hi = d->nrcpt, mid, n;
-	int	 cmp;
+	struct table_value	 v;
 
-	if (d->all || d->relay)
-		return (1);
-	for (n = 0; local[n] != '\0'; n++) {
-		if (n == LOCAL_PART_MAX)
-			return (0);
-		key[n] = (char)(local[n] >= 'A' && local[n] <= 'Z' ? local[n] + ('a' - 'A') : local[n]);
-	}
-	key[n] = '\0';
-	if (strcmp(key, "postmaster") == 0)
+	if (d->all || (d->relay && d->recipients.id == 0) || slice_caseeq(slice_str(local), SLICE_LIT("postmaster")))
 		return (1);	/* RFC 5321 4.5.1 */
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		cmp = strcmp(key, d->rcpt[mid]);
-		if (cmp == 0)
-			return (1);
-		if (cmp < 0)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return (0);
+	return (table_get_local(&d->recipients, slice_str(local), &v) == E_OK);
 }
 
 static const struct conf_route *

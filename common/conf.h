@@ -5,7 +5,8 @@
  * memory file; a daemon unpacks it once and checks it as any message (R2).  Nothing is
  * read as text at mail time.  Times are seconds, sizes octets.
  *
- * The snapshot owns all its strings and arrays: they live until conf_free().
+ * The snapshot owns all its strings and arrays, and the image of the tables (table.h) that stands behind it in the
+ * memory file and stays mapped: they live until conf_free().
  * Domain names are in lower case without a final dot.
  */
 #ifndef COMMON_CONF_H
@@ -18,6 +19,7 @@
 #include "common/arena.h"
 #include "common/net.h"
 #include "common/slice.h"
+#include "common/table.h"
 
 enum hop_kind {
 	HOP_MX,			/* by the MX records of the recipient's domain */
@@ -66,11 +68,11 @@ struct conf_domain {
 	int		 relay;		/* relay-domain: pass on by route */
 	struct hop	 deliver;	/* a final stop only */
 	int		 all;		/* recipients = { "*" } */
-	size_t		 nrcpt;
+	struct table	 recipients;	/* TABLE_PRESENT: local parts in lower case; postmaster is always one more */
+	struct table	 aliases;	/* TABLE_TARGETS: local parts */
 	const char	*catch_all;	/* address that gets what no recipient takes; "" none */
 	int		 verify;	/* relay-domain: recipients are asked for at the next hop (call-ahead) */
 	struct conf_prefixes etrn_from;	/* relay-domain: who may say ETRN for it; n = 0: anybody */
-	const char	**rcpt;		/* local parts in lower case, sorted by strcmp; no recipients at all means postmaster only */
 };
 
 struct conf_route {
@@ -91,8 +93,19 @@ struct conf_timeouts {			/* seconds; defaults are RFC 5321 4.5.3.2's */
 	uint32_t	total;		/* one job in all: 7200 */
 };
 
+struct conf_tables {			/* of the top level; each domain has its own */
+	struct table	 canonical, sender_canonical, recipient_canonical;	/* TABLE_TARGETS: one address or domain */
+	struct table	 virtual;						/* TABLE_TARGETS */
+	struct table	 sender_login;						/* TABLE_LOGINS */
+	struct table	 client_access, helo_access, sender_access, recipient_access;	/* TABLE_ACTION */
+};
+
 struct conf {
 	struct arena	 mem;		/* holds everything below */
+	struct slice	 image;		/* of the tables; empty where it was not asked for */
+	void		*map;		/* what image is part of; NULL: it is somebody else's */
+	size_t		 map_len;	/* of the mapped memory file; 0: malloc'd */
+	struct conf_tables tables;
 
 	const char	*hostname;
 	const char	*directory;	/* absolute */
@@ -168,13 +181,23 @@ struct conf {
 	} resolver;
 };
 
-/* conf_unpack() makes a whole snapshot from untrusted octets: E_PROTO, E_NOMEM. */
+/*
+ * conf_unpack() makes a whole snapshot from untrusted octets: E_PROTO, E_NOMEM.  image: of the tables, it must live
+ * as long as the snapshot.  NULL where tables are not asked: they have their numbers, but to look up in one that
+ * has entries is E_CORRUPT.
+ */
 int		 conf_pack(const struct conf *, struct slice *out);	/* out: malloc'd, the caller frees */
-int		 conf_unpack(struct conf **, struct slice);
+int		 conf_unpack(struct conf **, struct slice packed, struct slice image);
 void		 conf_free(struct conf *);
 
-/* A sealed memory file (R2): master makes it, daemons check its seals before mapping. */
-int		 conf_to_memfd(struct slice packed);			/* descriptor, or E_IO */
+/*
+ * The memory file (R2): a head, the packed snapshot, the image.  master makes it, the checker writes it, master
+ * seals it when the checker has ended; daemons check its seals before they map it.
+ */
+int		 conf_memfd_new(void);					/* descriptor, or E_IO */
+int		 conf_memfd_write(int fd, struct slice packed, struct slice image);	/* E_IO, E_LIMIT */
+int		 conf_memfd_seal(int fd);				/* E_IO, E_LIMIT */
+int		 conf_to_memfd(struct slice packed);			/* all three, of a snapshot without tables: for tests */
 int		 conf_from_memfd(struct conf **, int fd);		/* closes nothing */
 
 const struct conf_domain *conf_domain_find(const struct conf *, const char *domain);

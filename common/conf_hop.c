@@ -60,6 +60,20 @@ conf_is_user_prefix(const char *s)
 }
 
 int
+conf_delimiter_ok(const char *s)
+{
+	size_t	 n = strlen(s);
+
+	if (n > DELIMITERS_MAX || strspn(s, "!#$%&'*+-/=?^_`{|}~") != n)
+		return (0);
+	for (size_t i = 0; i < n; i++) {
+		if (strchr(s + i + 1, s[i]) != NULL)
+			return (0);
+	}
+	return (1);
+}
+
+int
 conf_is_server(const char *s)
 {
 	const char	*at = strrchr(s, '@');

@@ -1,4 +1,4 @@
-/* conf_number.c -- the table of the configuration's numbers, and how they are reached.  Core. */
+/* conf_number.c -- the tables of the configuration's numbers and maps, and how they are reached.  Core. */
 #include "common/conf_number.h"
 
 #include <string.h>
@@ -17,6 +17,7 @@
 
 const struct conf_number conf_numbers[] = {
 	ROW("", "message-size-limit", UNIT_OCTETS, message_size_limit, 1 * KB, MESSAGE_SIZE_MAX, 50 * MB),
+	ROW("", "local-submission", UNIT_BOOL, local_submission, 0, 1, 1),
 
 	ROW("smtpd", "processes", UNIT_COUNT, smtpd.processes, 0, 16, 0),
 	ROW("smtpd", "command-timeout", UNIT_SECONDS, smtpd.command_timeout, 1, DAY, 5 * MINUTE),
@@ -26,12 +27,17 @@ const struct conf_number conf_numbers[] = {
 	ROW("smtpd", "commands-max", UNIT_COUNT, smtpd.commands_max, 1, 1000000, SESSION_COMMANDS_MAX),
 	ROW("smtpd", "rcpt-max", UNIT_COUNT, smtpd.rcpt_max, 1, RCPT_MAX, RCPT_MAX),
 	ROW("smtpd", "client-names", UNIT_BOOL, smtpd.client_names, 0, 1, 1),
+	ROW("smtpd", "header-size-max", UNIT_OCTETS, smtpd.header_size_max, 4 * KB, 64 * MB, 1 * MB),
+	ROW("smtpd", "header-count-max", UNIT_COUNT, smtpd.header_count_max, 100, 1000000, 2000),
+	ROW("smtpd", "line-max", UNIT_OCTETS, smtpd.line_max, 0, 1 * GB, 0),
 
 	ROW("queue", "lifetime", UNIT_SECONDS, queue.lifetime, 1, 365 * DAY, 5 * DAY),
 	ROW("queue", "bounce-lifetime", UNIT_SECONDS, queue.bounce_lifetime, 1, 365 * DAY, 5 * DAY),
 	ROW("queue", "delay-notice", UNIT_SECONDS, queue.delay_notice, 0, 365 * DAY, 4 * HOUR),
 	ROW("queue", "paused", UNIT_BOOL, queue.paused, 0, 1, 0),
 	ROW("queue", "store-max", UNIT_OCTETS, queue.store_max, 4 * MB, 1ull << 46, 64 * GB),
+	ROW("queue", "verify-positive", UNIT_SECONDS, queue.verify_positive, 1, 365 * DAY, DAY),
+	ROW("queue", "verify-negative", UNIT_SECONDS, queue.verify_negative, 1, 365 * DAY, HOUR),
 	ROW("queue", "reserve", UNIT_OCTETS, queue.reserve, 64 * KB, 1ull << 40, 64 * MB),
 
 	ROW("deliver", "processes", UNIT_COUNT, deliver.processes, 1, 16, 1),
@@ -101,6 +107,37 @@ conf_number_find(const char *section, const char *key)
 	for (size_t i = 0; i < conf_nnumbers; i++) {
 		if (strcmp(conf_numbers[i].section, section) == 0 && strcmp(conf_numbers[i].key, key) == 0)
 			return (&conf_numbers[i]);
+	}
+	return (NULL);
+}
+
+#define MAP(key, type, member)	{ key, type, offsetof(struct conf, tables.member) }
+
+const struct conf_map conf_maps[] = {
+	MAP("canonical", TABLE_TARGETS, canonical),
+	MAP("sender-canonical", TABLE_TARGETS, sender_canonical),
+	MAP("recipient-canonical", TABLE_TARGETS, recipient_canonical),
+	MAP("virtual", TABLE_TARGETS, virtual),
+	MAP("sender-login", TABLE_LOGINS, sender_login),
+	MAP("client-access", TABLE_ACTION, client_access),
+	MAP("helo-access", TABLE_ACTION, helo_access),
+	MAP("sender-access", TABLE_ACTION, sender_access),
+	MAP("recipient-access", TABLE_ACTION, recipient_access),
+};
+const size_t conf_nmaps = sizeof(conf_maps) / sizeof(conf_maps[0]);
+
+struct table *
+conf_map_table(struct conf *c, const struct conf_map *m)
+{
+	return ((struct table *)(void *)((char *)c + m->off));
+}
+
+const struct conf_map *
+conf_map_find(const char *key)
+{
+	for (size_t i = 0; i < conf_nmaps; i++) {
+		if (strcmp(conf_maps[i].key, key) == 0)
+			return (&conf_maps[i]);
 	}
 	return (NULL);
 }

@@ -35,6 +35,17 @@ uint64_t conf_number_get(const struct conf *, const struct conf_number *);
 void	 conf_number_set(struct conf *, const struct conf_number *, uint64_t);
 const struct conf_number *conf_number_find(const char *section, const char *key);
 
+/* The maps of the top level: "virtual" and "virtual-file" in the text. */
+struct conf_map {
+	const char	*key;
+	enum table_type	 type;
+	size_t		 off;		/* in struct conf */
+};
+extern const struct conf_map conf_maps[];
+extern const size_t conf_nmaps;
+struct table *conf_map_table(struct conf *, const struct conf_map *);
+const struct conf_map *conf_map_find(const char *key);
+
 /* What a path of the configuration must be: absolute, no empty, "." or ".." component, printable, at
  * most max octets; with hops, %u and %d as whole components behind a fixed one.  NULL, or why not. */
 const char *conf_path_why(const char *path, size_t max, int hops);
@@ -46,6 +57,8 @@ int	 conf_is_server(const char *);
 int	 conf_hop_ok(const struct hop *);
 int	 conf_is_listener_name(const char *);
 int	 conf_is_user_prefix(const char *);
+/* recipient-delimiter: "", or some of !#$%&'*+-/=?^_`{|}~ */
+int	 conf_delimiter_ok(const char *);
 int	 conf_route_cmp(const char *a, const char *b);	/* strcmp, with "*" last */
 
 #endif

@@ -11,7 +11,7 @@
  * A table is a run of parts, asked in their order; a part maps keys by a hash, or addresses by sorted disjoint
  * intervals.  Keys are folded by table_fold().  What the keys are:
  *	an address	as addr.h writes it, folded: "user@example.org", "\"john doe\"@example.org"
- *	a local part	without its quotes, folded: "user", "john doe"
+ *	a local part	without its quotes, folded: "user", "john doe"; asked by table_get_local()
  *	all of a domain	"@example.org" (virtual, canonical, sender-login)
  *	access keys	"user@example.org", "user@", "example.org", ".example.org", "192.0.2", "2001:db8", "<>"
  */
@@ -39,13 +39,6 @@ struct table {			/* of struct conf and struct conf_domain */
 	uint32_t	 id;	/* from 1; 0 is a table without entries */
 };
 
-/* The tables of the top level; each domain has its own in struct conf_domain. */
-struct conf_tables {
-	struct table	 canonical, sender_canonical, recipient_canonical;	/* TABLE_TARGETS: one address or domain */
-	struct table	 virtual;						/* TABLE_TARGETS */
-	struct table	 sender_login;						/* TABLE_LOGINS */
-	struct table	 client_access, helo_access, sender_access, recipient_access;	/* TABLE_ACTION */
-};
 
 struct table_value {
 	enum table_type	 type;
@@ -58,6 +51,7 @@ struct table_value {
 /* E_OK if this is an image with a whole directory, else E_CORRUPT. */
 int	 table_image_check(struct slice image);
 uint32_t table_image_count(struct slice image);		/* ids 1..count are valid */
+int	 table_type_is(const struct table *, enum table_type);	/* a table without entries is of any type */
 
 /* The one fold of keys: ASCII to lower case, with NUL behind.  E_LIMIT if longer than TABLE_KEY_MAX. */
 int	 table_fold(char dst[static TABLE_KEY_MAX + 1], struct slice);
@@ -70,6 +64,8 @@ table_is_empty(const struct table *t)
 
 /* E_OK, E_NOTFOUND, E_CORRUPT.  The key is folded here; any longer one than TABLE_KEY_MAX is not found. */
 int	 table_get(const struct table *, struct slice key, struct table_value *);
+/* A local part without its quotes.  One that holds an @ is never found: it would look like an address. */
+int	 table_get_local(const struct table *, struct slice local, struct table_value *);
 /* The interval that holds the address. */
 int	 table_get_net(const struct table *, const struct net_addr *, struct table_value *);
 /* "/etc/postern/virtual:12", cut to size; "" for a damaged image.  Returns dst. */

@@ -23,7 +23,7 @@ set_defaults(struct build *b)
 	c->runtime = "/run/postern";
 	c->user_prefix = "postern-";
 	c->log = LOG_TO_SYSLOG;
-	c->postmaster = "";
+	c->postmaster = c->recipient_delimiter = "";
 	c->deliver.bind4 = c->deliver.bind6 = "";
 	for (size_t i = 0; i < conf_nnumbers; i++)
 		conf_number_set(c, &conf_numbers[i], conf_numbers[i].def);
@@ -33,20 +33,13 @@ static void
 open_sections(struct build *b)
 {
 	struct text_section	*s = b->text->sections.p;
-	struct conf_listener	*l;
 	struct place		*p;
 
 	for (size_t i = 0; i < b->text->sections.n; i++) {
 		p = vec_add(&b->places, sizeof(*p));
 		if (strcmp(s[i].name, "listener") == 0) {
 			p->index = b->listeners.n;
-			l = vec_add(&b->listeners, sizeof(*l));
-			*l = (struct conf_listener){ .name = s[i].title, .port = LISTENER_PORT,
-			    .connections = 10000, .per_address = 50, .per_prefix = 200 };
-			net_addr_parse(&l->addr, SLICE_LIT("127.0.0.1"));
-			if (!conf_is_listener_name(l->name))
-				errors_add(b->errors, s[i].line, "listener \"%s\": expected a name of at most %d "
-				    "letters, digits, dots, underscores and hyphens", l->name, LISTENER_NAME_MAX);
+			build_open_listener(b, &s[i]);
 		} else if (strcmp(s[i].name, "domain") == 0 || strcmp(s[i].name, "relay-domain") == 0) {
 			p->index = b->domains.n;
 			build_open_domain(b, &s[i], strcmp(s[i].name, "relay-domain") == 0);
@@ -62,39 +55,9 @@ open_sections(struct build *b)
 }
 
 static void
-listener_value(struct build *b, const struct text_value *v, size_t index)
-{
-	struct conf_listener	*l = (struct conf_listener *)b->listeners.p + index;
-	uint64_t		 n;
-	int			 flag;
-
-	if (strcmp(v->key, "address") == 0)
-		value_address(b->errors, v, &l->addr);
-	else if (strcmp(v->key, "port") == 0) {
-		if (value_count(b->errors, v, 1, UINT16_MAX, &n))
-			l->port = (uint16_t)n;
-	} else if (strcmp(v->key, "tls") == 0) {
-		if (strcmp(v->text, "none") != 0)
-			errors_add(b->errors, v->line,
-			    "tls: \"%s\": this version has no TLS; expected \"none\"", v->text);
-	} else if (strcmp(v->key, "auth") == 0) {
-		if (value_bool(b->errors, v, &flag) && flag)
-			errors_add(b->errors, v->line, "auth: this version has no AUTH; expected false");
-	} else if (value_count(b->errors, v, 1, LISTENER_CONNECTIONS_MAX, &n)) {
-		if (strcmp(v->key, "connections") == 0)
-			l->connections = (uint32_t)n;
-		else if (strcmp(v->key, "per-address") == 0)
-			l->per_address = (uint32_t)n;
-		else
-			l->per_prefix = (uint32_t)n;
-	}
-}
-
-static void
 top_value(struct build *b, const struct text_value *v)
 {
 	struct conf		*c = b->c;
-	struct net_prefix	 p;
 
 	if (strcmp(v->key, "hostname") == 0)
 		value_domain(b->errors, v->line, "hostname", v->text, &c->mem, &c->hostname);
@@ -117,12 +80,16 @@ top_value(struct build *b, const struct text_value *v)
 			errors_add(b->errors, v->line, "log: \"%s\": expected \"syslog\" or \"stderr\"", v->text);
 	} else if (strcmp(v->key, "postmaster") == 0)
 		value_mailbox(b->errors, v, &c->mem, &c->postmaster);
-	else if (strcmp(v->key, "relay-from") == 0) {
-		if (value_prefix(b->errors, v, &p))
-			*(struct net_prefix *)vec_add(&b->relay_from, sizeof(p)) = p;
-		if (b->relay_from.n == RELAY_FROM_MAX + 1)
-			errors_add(b->errors, v->line, "relay-from: more than %d prefixes", RELAY_FROM_MAX);
-	}
+	else if (strcmp(v->key, "relay-from") == 0)
+		build_prefix(b, v, &b->relay_from, RELAY_FROM_MAX);
+	else if (strcmp(v->key, "recipient-delimiter") == 0) {
+		if (conf_delimiter_ok(v->text))
+			c->recipient_delimiter = mem_strdup(&c->mem, v->text);
+		else
+			errors_add(b->errors, v->line, "recipient-delimiter: \"%s\": expected at most %d different "
+			    "characters of !#$%%&'*+-/=?^_`{|}~", v->text, DELIMITERS_MAX);
+	} else
+		build_map_value(b, v);
 }
 
 static void
@@ -136,6 +103,12 @@ queue_retry_value(struct build *b, const struct text_value *v)
 		b->retry_bad = 1;
 	if (b->retry.n == RETRY_STEPS_MAX + 1)
 		errors_add(b->errors, v->line, "retry: more than %d steps", RETRY_STEPS_MAX);
+}
+
+static void
+smtpd_value(struct build *b, const struct text_value *v)
+{
+	build_prefix(b, v, strcmp(v->key, "vrfy-from") == 0 ? &b->vrfy_from : &b->expn_from, PREFIXES_MAX);
 }
 
 static void
@@ -180,14 +153,18 @@ one_value(struct build *b, const struct text_value *v)
 			conf_number_set(b->c, n, number);
 		if (strcmp(s->name, "queue") == 0 && strcmp(v->key, "reserve") == 0)
 			b->reserve_line = v->line;
+		if (strcmp(v->key, "line-max") == 0)
+			b->line_max_line = v->line;
 	} else if (s->name[0] == '\0')
 		top_value(b, v);
 	else if (strcmp(s->name, "listener") == 0)
-		listener_value(b, v, p->index);
-	else if (strcmp(s->name, "domain") == 0)
+		build_listener_value(b, v, p->index);
+	else if (strcmp(s->name, "domain") == 0 || strcmp(s->name, "relay-domain") == 0)
 		build_domain_value(b, v, p->index);
 	else if (strcmp(s->name, "route") == 0)
 		build_route_value(b, v, p->index);
+	else if (strcmp(s->name, "smtpd") == 0)
+		smtpd_value(b, v);
 	else if (strcmp(s->name, "queue") == 0)
 		queue_retry_value(b, v);
 	else if (strcmp(s->name, "deliver") == 0) {
@@ -199,32 +176,6 @@ one_value(struct build *b, const struct text_value *v)
 		resolver_value(b, v);
 	else if (strcmp(s->name, "stub") == 0)
 		stub_value(b, v, p);
-}
-
-static void
-finish_listeners(struct build *b)
-{
-	struct conf_listener	*l = b->listeners.p;
-	const struct text_section *s = b->text->sections.p;
-	size_t			 at = 0;
-
-	if (b->listeners.n > LISTENERS_MAX)
-		errors_add(b->errors, 0, "more than %d listeners", LISTENERS_MAX);
-	for (size_t i = 0; i < b->listeners.n && i <= LISTENERS_MAX; i++, at++) {
-		while (strcmp(s[at].name, "listener") != 0)
-			at++;
-		for (size_t j = 0; j < i; j++) {
-			if (l[i].port == l[j].port && net_addr_cmp(&l[i].addr, &l[j].addr) == 0)
-				errors_add(b->errors, s[at].line, "listener \"%s\" has the address and port of "
-				    "listener \"%s\"", l[i].name, l[j].name);
-		}
-	}
-	if (b->listeners.n == 0) {
-		l = vec_add(&b->listeners, sizeof(*l));
-		*l = (struct conf_listener){ .name = "default", .port = LISTENER_DEFAULT_PORT,
-		    .connections = 10000, .per_address = 50, .per_prefix = 200 };
-		net_addr_parse(&l->addr, SLICE_LIT("127.0.0.1"));
-	}
 }
 
 static void
@@ -285,14 +236,17 @@ finish(struct build *b)
 {
 	struct conf	*c = b->c;
 
-	finish_listeners(b);
+	build_finish_listeners(b);
 	finish_relay_from(b);
 	finish_queue(b);
 	build_finish_domains(b);
 	build_finish_routes(b);
 	finish_trust_anchor(b);
-	c->nlisteners = b->listeners.n;
-	c->listeners = vec_to_arena(&b->listeners, sizeof(*c->listeners), &c->mem);
+	if (c->smtpd.line_max != 0 && c->smtpd.line_max < SMTPD_LINE_LEAST)
+		errors_add(b->errors, b->line_max_line, "line-max: expected 0, which is no limit, or at least %d "
+		    "(RFC 5321 4.5.3.1.6)", SMTPD_LINE_LEAST);
+	c->smtpd.vrfy_from = build_prefixes(b, &b->vrfy_from);
+	c->smtpd.expn_from = build_prefixes(b, &b->expn_from);
 	c->nrelay_from = b->relay_from.n;
 	c->relay_from = vec_to_arena(&b->relay_from, sizeof(*c->relay_from), &c->mem);
 	c->queue.nretry = b->retry.n;
@@ -302,12 +256,15 @@ finish(struct build *b)
 	c->resolver.nstub = b->stub_zones.n;
 	c->resolver.stub_zone = vec_to_arena(&b->stub_zones, sizeof(char *), &c->mem);
 	c->resolver.stub_server = vec_to_arena(&b->stub_servers, sizeof(char *), &c->mem);
+	build_tables(b);
 }
 
 static void
 build_clear(struct build *b)
 {
 	free(b->places.p);
+	free(b->maps);
+	free(b->listeners.p);
 	free(b->domains.p);
 	free(b->routes.p);
 	free(b->c->domains);	/* these two are not in its arena */
@@ -327,9 +284,12 @@ through_the_wire(struct build *b)
 		errors_add(b->errors, 0, "the configuration is too large (%s)", err_name(err));
 		return (NULL);
 	}
-	if ((err = conf_unpack(&c, packed)) != E_OK) {
+	if ((err = conf_unpack(&c, packed, b->c->image)) != E_OK) {
 		errors_add(b->errors, 0, "the configuration does not pass its own check (%s)", err_name(err));
 		c = NULL;
+	} else {
+		c->map = b->c->map;
+		b->c->map = NULL;
 	}
 	free((void *)packed.p);
 	return (c);
@@ -345,6 +305,8 @@ conf_build(struct slice in, const struct conf_world *world, struct errors *error
 
 	b.c = mem_array(NULL, 1, sizeof(*b.c));
 	memset(b.c, 0, sizeof(*b.c));
+	b.maps = mem_array(NULL, conf_nmaps, sizeof(*b.maps));
+	memset(b.maps, 0, conf_nmaps * sizeof(*b.maps));
 	arena_init(&b.c->mem, SIZE_MAX);
 	text_read(&text, in, errors);
 	set_defaults(&b);

@@ -8,14 +8,18 @@
 #include "conf/errors.h"
 
 struct conf_world {		/* what the snapshot needs from outside the text */
+	const char	*name;		/* of the text, as entries of tables tell where they are from */
 	const char	*hostname;	/* where the text gives none */
 	/* The whole of a file of at most max octets, as malloc'd text with NUL; NULL, and why not. */
 	char		*(*read_file)(const char *path, size_t max, const char **why);
+	/* A descriptor of a table file, to be closed by us; -1, and why not. */
+	int		 (*open_file)(const char *path, const char **why);
+	int		 no_tables;	/* leave all tables out: who asks wants something else */
 };
 
 /*
  * The snapshot, or NULL if there are errors.  Everything in it has been packed and unpacked once, so that what
- * daemons will check holds.  The caller frees with conf_free().
+ * daemons will check holds; its image is the compiled tables.  The caller frees with conf_free().
  */
 struct conf	*conf_build(struct slice text, const struct conf_world *, struct errors *);
 

@@ -16,6 +16,7 @@ build_open_domain(struct build *b, const struct text_section *s, int relay)
 
 	n->line = s->line;
 	n->d.relay = relay;
+	n->d.catch_all = "";
 	n->d.deliver = relay ? by_mx : own_maildir;
 	n->good = value_domain(b->errors, s->line, s->name, s->title, &b->c->mem, &n->d.name);
 }
@@ -38,6 +39,7 @@ void
 build_domain_value(struct build *b, const struct text_value *v, size_t index)
 {
 	struct new_domain	*n = (struct new_domain *)b->domains.p + index;
+	struct map_line		*line;
 	const char		*local;
 	struct hop		 hop;
 
@@ -52,11 +54,22 @@ build_domain_value(struct build *b, const struct text_value *v, size_t index)
 	} else if (strcmp(v->key, "recipients") == 0) {
 		if (strcmp(v->text, "*") == 0)
 			n->d.all = 1;
-		else if (value_local(b->errors, v, &b->c->mem, &local))
-			*(const char **)vec_add(&n->rcpt, sizeof(local)) = local;
-	} else
-		errors_add(b->errors, v->line, "%s: this version has no such tables; expected recipients = { ... }",
-		    v->key);
+		else if (value_local(b->errors, v, &b->c->mem, &local)) {
+			line = vec_add(&n->rcpts, sizeof(*line));
+			*line = (struct map_line){ local, v->line };
+		}
+	} else if (strcmp(v->key, "recipients-file") == 0)
+		build_map_line(b, &n->rcpt_files, v);
+	else if (strcmp(v->key, "aliases") == 0)
+		build_map_line(b, &n->aliases, v);
+	else if (strcmp(v->key, "aliases-file") == 0)
+		build_map_line(b, &n->alias_files, v);
+	else if (strcmp(v->key, "catch-all") == 0)
+		value_mailbox(b->errors, v, &b->c->mem, &n->d.catch_all);
+	else if (strcmp(v->key, "verify") == 0)
+		value_bool(b->errors, v, &n->d.verify);
+	else if (strcmp(v->key, "etrn-from") == 0)
+		build_prefix(b, v, &n->etrn_from, PREFIXES_MAX);
 }
 
 void
@@ -66,32 +79,6 @@ build_route_value(struct build *b, const struct text_value *v, size_t index)
 
 	n->given = 1;
 	value_hop(b->errors, v, &b->c->mem, &n->r.via);
-}
-
-static int
-string_cmp(const void *a, const void *b)
-{
-	return (strcmp(*(const char *const *)a, *(const char *const *)b));
-}
-
-/* Names that were given twice are one name: lists of recipients are often put together from several. */
-static void
-finish_recipients(struct build *b, struct new_domain *n)
-{
-	const char	**list = n->rcpt.p;
-	size_t		 kept = 0;
-
-	if (n->d.all)
-		n->rcpt.n = 0;
-	if (n->rcpt.n > 1)
-		qsort(list, n->rcpt.n, sizeof(*list), string_cmp);
-	for (size_t i = 0; i < n->rcpt.n; i++) {
-		if (kept == 0 || strcmp(list[kept - 1], list[i]) != 0)
-			list[kept++] = list[i];
-	}
-	n->rcpt.n = kept;
-	n->d.nrcpt = kept;
-	n->d.rcpt = vec_to_arena(&n->rcpt, sizeof(*list), &b->c->mem);
 }
 
 static int
@@ -118,13 +105,14 @@ build_finish_domains(struct build *b)
 		n->good = 1;
 		n->d.name = c->hostname;
 		n->d.deliver = own_maildir;
+		n->d.catch_all = "";
 		n->d.all = 1;
 	}
 	n = b->domains.p;
 	qsort(n, b->domains.n, sizeof(*n), domain_cmp);
 	c->domains = mem_array(NULL, b->domains.n, sizeof(*c->domains));
 	for (size_t i = 0; i < b->domains.n; i++) {
-		finish_recipients(b, &n[i]);
+		n[i].d.etrn_from = build_prefixes(b, &n[i].etrn_from);
 		if (i != 0 && n[i].good && n[i - 1].good && strcmp(n[i].d.name, n[i - 1].d.name) == 0)
 			errors_add(b->errors, n[i].line, "%s \"%s\" is given twice, first on line %d",
 			    n[i].d.relay ? "relay-domain" : "domain", n[i].d.name, n[i - 1].line);

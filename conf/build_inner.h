@@ -3,6 +3,7 @@
 #define CONF_BUILD_INNER_H
 
 #include "conf/build.h"
+#include "conf/map.h"
 #include "conf/text.h"
 
 #define LISTENER_PORT		25	/* of a listener section without port */
@@ -18,9 +19,21 @@ struct place {			/* of a section: where its values go */
 
 struct new_domain {
 	struct conf_domain	 d;
-	struct vec		 rcpt;	/* const char * */
+	struct vec		 rcpts, rcpt_files, aliases, alias_files;	/* struct map_line */
+	struct vec		 etrn_from;	/* struct net_prefix */
 	int			 line;
 	int			 good;	/* its name is a domain */
+};
+
+struct new_listener {
+	struct conf_listener	 l;
+	struct vec		 proxy_from, xclient_from, xforward_from;	/* struct net_prefix */
+	int			 line;
+	int			 port_line;	/* 0: not given */
+};
+
+struct new_map {
+	struct vec		 lines, files;	/* struct map_line */
 };
 
 struct new_route {
@@ -36,17 +49,30 @@ struct build {
 	struct text		*text;
 	const struct conf_world	*world;
 	struct vec		 places;	/* struct place, one for each section */
-	struct vec		 listeners;	/* struct conf_listener */
+	struct vec		 listeners;	/* struct new_listener */
 	struct vec		 domains;	/* struct new_domain */
 	struct vec		 routes;	/* struct new_route */
-	struct vec		 relay_from;	/* struct net_prefix */
+	struct vec		 relay_from, vrfy_from, expn_from;	/* struct net_prefix */
+	struct new_map		*maps;		/* as conf_maps */
 	struct vec		 retry;		/* uint32_t */
 	struct vec		 forwards, stub_zones, stub_servers;	/* const char * */
 	const char		*anchor;	/* path; NULL if not given */
-	int			 anchor_line, reserve_line;
+	int			 anchor_line, reserve_line, line_max_line;
 	int			 retry_bad;	/* a step was refused: an empty schedule is its fault */
 };
 
+void	build_open_listener(struct build *, const struct text_section *);
+void	build_listener_value(struct build *, const struct text_value *, size_t index);
+void	build_finish_listeners(struct build *);
+/* A prefix of a list of at most PREFIXES_MAX. */
+void	build_prefix(struct build *, const struct text_value *, struct vec *list, size_t max);
+struct conf_prefixes build_prefixes(struct build *, struct vec *list);
+
+/* A key of the top level that belongs to a map: 1, else 0. */
+int	build_map_value(struct build *, const struct text_value *);
+void	build_map_line(struct build *, struct vec *lines, const struct text_value *);
+/* All tables; the domains are in b->c, in the order of b->domains.  The image goes to b->c. */
+void	build_tables(struct build *);
 void	build_open_domain(struct build *, const struct text_section *, int relay);
 void	build_open_route(struct build *, const struct text_section *);
 void	build_domain_value(struct build *, const struct text_value *, size_t index);

@@ -1,10 +1,12 @@
 /*
  * confine.c -- the checker's own small sandbox.  Shell.
  *
- * It is not one of the daemons' (common/sandbox.h): those may open no file, this one must read two.
+ * It is not one of the daemons' (common/sandbox.h): those may open no file, this one must read several.
  * The order: rlimits, groups and ids, capabilities, no_new_privs, Landlock (files only for reading), seccomp.
  */
 #include "conf/confine.h"
+
+#include "common/limits.h"
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DATA_MAX	(1ull << 30)	/* octets: 16 MB of text with 64 MB of snapshot, many times over */
+#define DATA_MAX	(8ull << 30)	/* octets: an image of 4 GB while it grows, with its index beside it */
 #define NOFILE		16
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -161,7 +163,7 @@ confine_enter(const struct confine *c)
 #if SANITIZED
 	entered = 1;
 #endif
-	if (limit(RLIMIT_CORE, 0) == -1 || limit(RLIMIT_NOFILE, NOFILE) == -1 ||
+	if (limit(RLIMIT_CORE, 0) == -1 || limit(RLIMIT_FSIZE, CONF_MEMFD_MAX) == -1 || limit(RLIMIT_NOFILE, NOFILE) == -1 ||
 	    (!SANITIZED && limit(RLIMIT_DATA, DATA_MAX) == -1))
 		return (fail("limits"));
 	if (c->change_ids && change_ids(c) == -1)

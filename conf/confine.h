@@ -12,7 +12,7 @@ struct confine {
 };
 
 /*
- * Each step is read back.  What stays possible: reading files (the trust anchor is named in the text), and
+ * Each step is read back.  What stays possible: reading files (the trust anchor and the tables are named in the text), and
  * writing to descriptors that are open.  Returns 0, or -1 with one line on stderr.
  */
 int	confine_enter(const struct confine *);

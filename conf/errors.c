@@ -12,10 +12,29 @@
 #define ERROR_TEXT_MAX	480
 
 struct error {
+	size_t	 file_seq;
+	char	*file;		/* NULL: the configuration itself */
 	int	 line;
 	size_t	 seq;		/* errors of one line stay in the order they were found */
 	char	 text[ERROR_TEXT_MAX];
 };
+
+void
+errors_in(struct errors *e, const char *file)
+{
+	e->file = file;
+	e->file_seq++;
+}
+
+/* The text quotes files (R9). */
+static void
+printable(char *p)
+{
+	for (; *p != '\0'; p++) {
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+			*p = '?';
+	}
+}
 
 void
 errors_add(struct errors *e, int line, const char *fmt, ...)
@@ -29,15 +48,19 @@ errors_add(struct errors *e, int line, const char *fmt, ...)
 	if (e->list == NULL)
 		e->list = mem_array(NULL, ERRORS_SHOWN, sizeof(*e->list));
 	x = &e->list[e->kept++];
+	x->file_seq = e->file != NULL ? e->file_seq : 0;
+	x->file = NULL;
+	if (e->file != NULL) {
+		x->file = mem_array(NULL, strlen(e->file) + 1, 1);
+		memcpy(x->file, e->file, strlen(e->file) + 1);
+		printable(x->file);
+	}
 	x->line = line;
 	x->seq = e->kept;
 	va_start(ap, fmt);
 	vsnprintf(x->text, sizeof(x->text), fmt, ap);
 	va_end(ap);
-	for (char *p = x->text; *p != '\0'; p++) {
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
-			*p = '?';	/* the text quotes the file (R9) */
-	}
+	printable(x->text);
 }
 
 static int
@@ -45,6 +68,8 @@ by_line(const void *a, const void *b)
 {
 	const struct error	*x = a, *y = b;
 
+	if (x->file_seq != y->file_seq)
+		return (x->file_seq < y->file_seq ? -1 : 1);
 	if (x->line != y->line)
 		return (x->line < y->line ? -1 : 1);
 	return (x->seq < y->seq ? -1 : x->seq > y->seq);
@@ -53,21 +78,32 @@ by_line(const void *a, const void *b)
 void
 errors_print(struct errors *e, const char *name, FILE *out)
 {
+	const struct error	*x;
+	const char		*in;
+	size_t			 shown = 0, octets = 0;
+
 	if (e->kept > 1)
 		qsort(e->list, e->kept, sizeof(*e->list), by_line);
-	for (size_t i = 0; i < e->kept; i++) {
-		if (e->list[i].line == 0)
-			fprintf(out, "%s: %s\n", name, e->list[i].text);
+	for (; shown < e->kept; shown++) {
+		x = &e->list[shown];
+		in = x->file != NULL ? x->file : name;
+		octets += strlen(in) + strlen(x->text) + sizeof(":2147483647: \n");
+		if (octets > ERRORS_OCTETS && shown != 0)
+			break;
+		if (x->line == 0)
+			fprintf(out, "%s: %s\n", in, x->text);
 		else
-			fprintf(out, "%s:%d: %s\n", name, e->list[i].line, e->list[i].text);
+			fprintf(out, "%s:%d: %s\n", in, x->line, x->text);
 	}
-	if (e->n > e->kept)
-		fprintf(out, "%s: and %zu more errors\n", name, e->n - e->kept);
+	if (e->n > shown)
+		fprintf(out, "%s: and %zu more errors\n", name, e->n - shown);
 }
 
 void
 errors_clear(struct errors *e)
 {
+	for (size_t i = 0; i < e->kept; i++)
+		free(e->list[i].file);
 	free(e->list);
 	*e = (struct errors){ 0 };
 }

@@ -1,5 +1,5 @@
 /*
- * errors.h -- what is wrong with a configuration: lines of text, told in the order of the file.
+ * errors.h -- what is wrong with a configuration and its tables: lines of text, told in the order of the files.
  */
 #ifndef CONF_ERRORS_H
 #define CONF_ERRORS_H
@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #define ERRORS_SHOWN	100	/* the rest is only counted */
+#define ERRORS_OCTETS	12288u	/* what of them is printed: master takes CONFIG_ERRORS_MAX */
 
 struct error;
 
@@ -15,8 +16,12 @@ struct errors {
 	struct error	*list;
 	size_t		 n;		/* all of them */
 	size_t		 kept;		/* in list */
+	const char	*file;		/* the table file that errors are in; NULL: the configuration itself */
+	size_t		 file_seq;	/* files are told in the order they were read */
 };
 
+/* What follows is about that table file, NULL: about the configuration again.  The name is borrowed. */
+void	errors_in(struct errors *, const char *file);
 /* line 0 is the file as a whole.  What cannot be kept for want of memory ends the program. */
 void	errors_add(struct errors *, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* "NAME:LINE: text" a line, sorted by line. */

@@ -48,6 +48,25 @@ file_read_fd(int fd, size_t max, size_t *len, const char **why)
 	return (p);
 }
 
+int
+file_open(const char *path, const char **why)
+{
+	struct stat	 st;
+	int		 fd;
+
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) == -1) {
+		*why = errno != EACCES ? strerror(errno) : "permission denied: tables are read by the user "
+		    "postern-conf, never by root, who must be able to read this file and to enter its directories";
+		return (-1);
+	}
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+		*why = "it is not a regular file";
+		close(fd);	/* nothing was read */
+		return (-1);
+	}
+	return (fd);
+}
+
 char *
 file_read(const char *path, size_t max, const char **why)
 {

@@ -10,6 +10,8 @@
 
 /* All of a descriptor, at most max octets, as malloc'd octets with NUL behind.  NULL, and why. */
 char	*file_read_fd(int fd, size_t max, size_t *n, const char **why);
+/* A regular file for reading, opened without waiting: a descriptor, or -1 and why. */
+int	 file_open(const char *path, const char **why);
 /* The same of a regular file; what it points to is opened without waiting. */
 char	*file_read(const char *path, size_t max, const char **why);
 /* 0, or -1 with errno. */

@@ -1,8 +1,8 @@
 /*
- * main.c -- postern-conf: checks a configuration and packs the snapshot.  Shell.
+ * main.c -- postern-conf: checks a configuration with its tables, packs the snapshot and compiles the image.  Shell.
  *
- * One shot, started by master for each check and reload: text in on one descriptor, snapshot out on another,
- * errors on stderr.  It is the only program that links libconfuse.
+ * One shot, started by master for each check and reload: text in on one descriptor, snapshot and image out into the
+ * memory file on another (posternctl: the snapshot alone into a pipe), errors on stderr.  It is the only program that links libconfuse.
  */
 #include <confuse.h>
 #include <limits.h>
@@ -26,13 +26,15 @@ struct options {
 	const char	*name;
 	const char	*dir;		/* embedded configuration beneath it, or NULL */
 	int		 in, out;	/* out: -1 checks only */
+	int		 alone;		/* the packed snapshot without tables and without the head of a memory file */
+	int		 no_tables;	/* do not read them */
 	struct confine	 confine;
 };
 
 static _Noreturn void
 usage(void)
 {
-	fputs("usage: postern-conf [-V] [-n name] [-i fd] [-o fd] [-D directory] [-u uid -g gid]\n", stderr);
+	fputs("usage: postern-conf [-VsT] [-n name] [-i fd] [-o fd] [-D directory] [-u uid -g gid]\n", stderr);
 	exit(2);
 }
 
@@ -52,10 +54,16 @@ parse_options(struct options *o, int argc, char **argv)
 	int	 c, ids = 0;
 
 	*o = (struct options){ .name = "standard input", .in = 0, .out = -1 };
-	while ((c = getopt(argc, argv, "D:Vg:i:n:o:u:")) != -1) {
+	while ((c = getopt(argc, argv, "D:TVg:i:n:o:su:")) != -1) {
 		switch (c) {
 		case 'D':
 			o->dir = optarg;
+			break;
+		case 'T':
+			o->no_tables = 1;
+			break;
+		case 's':
+			o->alone = 1;
 			break;
 		case 'V':
 			puts("postern-conf " POSTERN_VERSION);
@@ -103,7 +111,8 @@ static int
 run(const struct options *o)
 {
 	char			 hostname[DOMAIN_MAX + 1], *text;
-	struct conf_world	 world = { .hostname = hostname, .read_file = file_read };
+	struct conf_world	 world = { .name = o->name, .hostname = hostname, .read_file = file_read,
+				     .open_file = file_open, .no_tables = o->no_tables };
 	struct errors		 errors = { 0 };
 	struct conf		*c;
 	struct slice		 packed;
@@ -126,7 +135,8 @@ run(const struct options *o)
 	free(text);
 	if (o->out == -1)
 		return (0);
-	if (conf_pack(c, &packed) != E_OK || file_write_fd(o->out, packed) == -1) {
+	if (conf_pack(c, &packed) != E_OK || (o->alone ? file_write_fd(o->out, packed) == -1 :
+	    conf_memfd_write(o->out, packed, c->image) != E_OK)) {
 		fprintf(stderr, "%s: the snapshot could not be written\n", o->name);
 		return (1);
 	}
@@ -141,6 +151,7 @@ main(int argc, char **argv)
 	struct options	 o;
 
 	signal(SIGPIPE, SIG_IGN);	/* master may be gone; that is an error of write */
+	signal(SIGXFSZ, SIG_IGN);	/* and so is a memory file that grows too large */
 	parse_options(&o, argc, argv);
 	if (clearenv() != 0)	/* libconfuse replaces ${NAME} from it */
 		return (1);

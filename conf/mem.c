@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static _Noreturn void
-no_memory(void)
+_Noreturn void
+mem_none(void)
 {
 	fputs("postern-conf: out of memory\n", stderr);
 	exit(1);
@@ -17,7 +17,7 @@ mem_array(void *old, size_t n, size_t each)
 	void	*p = reallocarray(old, n, each);
 
 	if (p == NULL)
-		no_memory();
+		mem_none();
 	return (p);
 }
 
@@ -42,7 +42,7 @@ vec_to_arena(struct vec *v, size_t each, struct arena *mem)
 
 	if (v->n != 0) {
 		if ((p = arena_alloc(mem, v->n * each)) == NULL)
-			no_memory();
+			mem_none();
 		memcpy(p, v->p, v->n * each);
 	}
 	free(v->p);
@@ -56,6 +56,6 @@ mem_strdup(struct arena *mem, const char *s)
 	char	*p = arena_strdup(mem, slice_str(s));
 
 	if (p == NULL)
-		no_memory();
+		mem_none();
 	return (p);
 }

@@ -13,6 +13,7 @@ struct vec {			/* a growing array; the elements' size is the caller's */
 	size_t	 n, size;
 };
 
+_Noreturn void mem_none(void);			/* the end for want of memory */
 void	*mem_array(void *old, size_t n, size_t each);	/* realloc with a checked product */
 void	*vec_add(struct vec *, size_t each);		/* one more, zeroed; moves the others */
 void	*vec_to_arena(struct vec *, size_t each, struct arena *);	/* a copy there; the vec is freed */

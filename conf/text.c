@@ -31,33 +31,38 @@ static char	begin_default[] = "opened";
 
 #define KEY(name)	CFG_PTR_CB(name, NULL, CFGF_NODEFAULT, on_value, NULL)
 #define LIST(name)	CFG_PTR_LIST_CB(name, NULL, CFGF_NODEFAULT, on_value, NULL)
+#define MAP(name)	LIST(name), LIST(name "-file")
 #define OPENED		CFG_PTR_CB(BEGIN, begin_default, 0, on_value, NULL)
 #define SECTION(name, opts)	CFG_SEC(name, opts, CFGF_NONE)
 #define TITLED(name, opts)	CFG_SEC(name, opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
 
 static cfg_opt_t listener_keys[] = {
-	OPENED, KEY("address"), KEY("port"), KEY("tls"), KEY("auth"), KEY("connections"),
-	KEY("per-address"), KEY("per-prefix"), CFG_END()
+	OPENED, KEY("address"), KEY("port"), KEY("tls"), KEY("auth"), KEY("protocol"), KEY("connections"),
+	KEY("per-address"), KEY("per-prefix"), LIST("proxy-from"), LIST("xclient-from"), LIST("xforward-from"),
+	CFG_END()
 };
 static cfg_opt_t tls_keys[] = {
 	OPENED, KEY("certificate"), KEY("key"), CFG_END()
 };
 static cfg_opt_t domain_keys[] = {
-	OPENED, KEY("deliver"), LIST("recipients"), KEY("recipients-file"), KEY("aliases-file"), CFG_END()
+	OPENED, KEY("deliver"), LIST("recipients"), LIST("recipients-file"), LIST("aliases"), LIST("aliases-file"),
+	KEY("catch-all"), CFG_END()
 };
 static cfg_opt_t relay_domain_keys[] = {
-	OPENED, CFG_END()
+	OPENED, LIST("recipients"), LIST("recipients-file"), KEY("verify"), LIST("etrn-from"), CFG_END()
 };
 static cfg_opt_t route_keys[] = {
 	OPENED, KEY("via"), CFG_END()
 };
 static cfg_opt_t smtpd_keys[] = {
 	OPENED, KEY("processes"), KEY("command-timeout"), KEY("data-timeout"), KEY("min-rate"),
-	KEY("errors-max"), KEY("commands-max"), KEY("rcpt-max"), KEY("client-names"), CFG_END()
+	KEY("errors-max"), KEY("commands-max"), KEY("rcpt-max"), KEY("client-names"),
+	KEY("header-size-max"), KEY("header-count-max"), KEY("line-max"), LIST("vrfy-from"), LIST("expn-from"),
+	CFG_END()
 };
 static cfg_opt_t queue_keys[] = {
 	OPENED, LIST("retry"), KEY("lifetime"), KEY("bounce-lifetime"), KEY("delay-notice"), KEY("paused"),
-	KEY("store-max"), KEY("reserve"), CFG_END()
+	KEY("store-max"), KEY("reserve"), KEY("verify-positive"), KEY("verify-negative"), CFG_END()
 };
 static cfg_opt_t deliver_keys[] = {
 	OPENED, KEY("processes"), KEY("concurrency"), KEY("connections"), KEY("idle"), KEY("bind4"),
@@ -73,7 +78,10 @@ static cfg_opt_t resolver_keys[] = {
 };
 static cfg_opt_t top_keys[] = {
 	OPENED, KEY(END), KEY("hostname"), KEY("directory"), KEY("runtime"), KEY("user-prefix"), KEY("log"),
-	KEY("postmaster"), LIST("relay-from"), KEY("message-size-limit"),
+	KEY("postmaster"), LIST("relay-from"), KEY("message-size-limit"), KEY("local-submission"),
+	KEY("recipient-delimiter"), MAP("canonical"), MAP("sender-canonical"), MAP("recipient-canonical"),
+	MAP("virtual"), MAP("sender-login"), MAP("client-access"), MAP("helo-access"), MAP("sender-access"),
+	MAP("recipient-access"),
 	TITLED("listener", listener_keys), TITLED("tls", tls_keys), TITLED("domain", domain_keys),
 	TITLED("relay-domain", relay_domain_keys), TITLED("route", route_keys),
 	SECTION("smtpd", smtpd_keys), SECTION("queue", queue_keys), SECTION("deliver", deliver_keys),

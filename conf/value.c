@@ -229,6 +229,8 @@ value_local(struct errors *e, const struct text_value *v, struct arena *mem, con
 		return (0);
 	}
 	addr_local_unquoted(&a, local);
+	if (strchr(local, '@') != NULL)
+		return (bad(e, v, "a local part without an @ in its quotes"));
 	for (char *p = local; *p != '\0'; p++) {
 		if (*p >= 'A' && *p <= 'Z')
 			*p = (char)(*p + ('a' - 'A'));

@@ -49,10 +49,10 @@ find_checker(char *dst, size_t size)
 
 /* In the child: the three descriptors at their places, nothing else, and the checker. */
 static void
-checker_exec(const char *path, const char *name, int in, int out, int err)
+checker_exec(const char *path, const char *name, int tables, int in, int out, int err)
 {
 	char	uid[16], gid[16];
-	char	*argv[12], *envp[] = { NULL };
+	char	*argv[16], *envp[] = { NULL };
 	int	n = 0, null;
 	struct passwd *pw = geteuid() == 0 ? getpwnam(CHECKER_USER) : NULL;
 
@@ -63,6 +63,9 @@ checker_exec(const char *path, const char *name, int in, int out, int err)
 	argv[n++] = (char *)"3";
 	argv[n++] = (char *)"-o";
 	argv[n++] = (char *)"4";
+	argv[n++] = (char *)"-s";
+	if (!tables)
+		argv[n++] = (char *)"-T";
 	if (pw != NULL) {
 		(void)snprintf(uid, sizeof(uid), "%u", (unsigned)pw->pw_uid);
 		(void)snprintf(gid, sizeof(gid), "%u", (unsigned)pw->pw_gid);
@@ -139,11 +142,11 @@ check_result(struct check *c, int status, struct buf b[2])
 	c->text_len = text.n;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
 		return (E_IO);
-	return (WEXITSTATUS(status) == 1 ? E_OK : conf_unpack(&c->conf, buf_slice(&b[0])));
+	return (WEXITSTATUS(status) == 1 ? E_OK : conf_unpack(&c->conf, buf_slice(&b[0]), slice_make(NULL, 0)));
 }
 
 static int
-check_spawn(struct check *c, const char *path, const char *name, int in)
+check_spawn(struct check *c, const char *path, const char *name, int tables, int in)
 {
 	int		out[2] = { -1, -1 }, err[2] = { -1, -1 }, rd[2], status = 0, e = E_IO;
 	struct buf	b[2];
@@ -154,7 +157,7 @@ check_spawn(struct check *c, const char *path, const char *name, int in)
 	if (pipe2(out, O_CLOEXEC) == 0 && pipe2(err, O_CLOEXEC) == 0)
 		pid = fork();
 	if (pid == 0)
-		checker_exec(path, name, in, out[1], err[1]);
+		checker_exec(path, name, tables, in, out[1], err[1]);
 	if (out[1] != -1)
 		(void)close(out[1]);
 	if (err[1] != -1)
@@ -178,7 +181,7 @@ check_spawn(struct check *c, const char *path, const char *name, int in)
 }
 
 int
-check_run(struct check *c, const char *file, char *why, size_t size)
+check_run(struct check *c, const char *file, int tables, char *why, size_t size)
 {
 	char	path[PROGRAM_PATH_MAX];
 	int	in, e = E_NOTFOUND;
@@ -190,7 +193,7 @@ check_run(struct check *c, const char *file, char *why, size_t size)
 	}
 	if (find_checker(path, sizeof(path)) != E_OK) {
 		(void)snprintf(why, size, "%s not found beside posternctl nor in %s", CHECKER, LIBEXECDIR);
-	} else if ((e = check_spawn(c, path, file, in)) != E_OK) {
+	} else if ((e = check_spawn(c, path, file, tables, in)) != E_OK) {
 		(void)snprintf(why, size, "%s failed on %s: %s", CHECKER, file,
 		    c->text != NULL && c->text[0] != '\0' ? c->text : err_name(e));
 	}
@@ -262,7 +265,7 @@ socket_find(const struct ctl_args *a, char *dst, size_t size)
 		return (path_join(dst, size, RUNTIME_DEFAULT, "/control"));
 
 	/* A file that cannot be used must not lock the operator out of a server that runs. */
-	if (check_run(&c, file, why, sizeof(why)) != E_OK) {
+	if (check_run(&c, file, 0, why, sizeof(why)) != E_OK) {
 		(void)fprintf(stderr, "posternctl: %s\n", why);
 		if (a->conf != NULL)
 			return (EXIT_FAILED);

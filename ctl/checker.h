@@ -22,8 +22,9 @@ struct check {
 	size_t		 text_len;
 };
 
-/* Whole file at once.  E_OK even if it has errors; E_IO with why if it could not be checked. */
-int	check_run(struct check *, const char *file, char *why, size_t size);
+/* Whole file at once; with tables or without a look at them.  E_OK even if it has errors; E_IO with why if it could not
+ * be checked. */
+int	check_run(struct check *, const char *file, int tables, char *why, size_t size);
 void	check_clear(struct check *);
 
 /* "FILE:LINE: text" taken apart; line 0 if there is none.  Slices borrow. */

@@ -298,7 +298,7 @@ cmd_check(const struct ctl_args *a)
 	struct check	 c;
 	int		 status;
 
-	if (check_run(&c, file, why, sizeof(why)) != E_OK) {
+	if (check_run(&c, file, 1, why, sizeof(why)) != E_OK) {
 		(void)fprintf(stderr, "posternctl: %s\n", why);
 		return (EXIT_FAILED);
 	}

@@ -23,7 +23,7 @@
 #define CHECKER_USER	"postern-conf"
 #define CHECKER_SPARE	"nobody"	/* where the configuration names other users */
 #define DEFAULTS_NAME	"built-in defaults"
-#define READ_STEP	65536u
+#define READ_STEP	16384u
 
 static void
 job_error(struct config_job *j, const char *what, const char *why)
@@ -149,11 +149,13 @@ job_closed(uv_handle_t *h)
 	else if (!WIFEXITED(j->status) || WEXITSTATUS(j->status) != 0)
 		err = E_SYNTAX;
 	else
-		err = E_OK;
+		err = conf_memfd_seal(j->conf_fd);
 	if (j->late)
 		job_error(j, CHECKER, "took too long or said too much, and was ended");
 	else if (WIFSIGNALED(j->status))
 		job_error(j, CHECKER " was killed", strsignal(WTERMSIG(j->status)));
+	else if (err == E_IO || err == E_LIMIT)
+		job_error(j, "the memory file of the configuration", err == E_IO ? strerror(errno) : "too large");
 	else if (err != E_OK && j->text.len == 0)
 		job_error(j, CHECKER, "failed and did not say why");
 	j->done(j, err);
@@ -170,11 +172,11 @@ job_end_fd(struct config_job *j, uv_poll_t *h, int *fd)
 	*fd = -1;
 }
 
-/* Both streams ended and the child was reaped: the timer goes, and job_closed() reports. */
+/* The stream ended and the child was reaped: the timer goes, and job_closed() reports. */
 static void
 job_try_end(struct config_job *j)
 {
-	if (j->out_fd != -1 || j->err_fd != -1 || j->pid != 0)
+	if (j->err_fd != -1 || j->pid != 0)
 		return;
 	if (!uv_is_closing((uv_handle_t *)&j->deadline))
 		uv_close((uv_handle_t *)&j->deadline, job_closed);
@@ -186,7 +188,6 @@ job_kill(struct config_job *j)
 	j->late = 1;
 	if (j->pid != 0)
 		(void)kill(j->pid, SIGKILL);
-	job_end_fd(j, &j->out, &j->out_fd);
 	job_end_fd(j, &j->err, &j->err_fd);
 	job_try_end(j);
 }
@@ -201,29 +202,26 @@ static void
 job_read(uv_poll_t *h, int status, int events)
 {
 	struct config_job *j = h->data;
-	int is_out = h == &j->out;
-	int *fd = is_out ? &j->out_fd : &j->err_fd;
-	struct buf *b = is_out ? &j->blob : &j->text;
-	size_t max = is_out ? CONF_BLOB_MAX + 1 : CONFIG_ERRORS_MAX;
+	struct buf *b = &j->text;
 	size_t want = READ_STEP;
 	char *p;
 	ssize_t n;
 
 	/* The last octets before the limit come in smaller steps; reaching it is too much. */
-	if (want > max - b->len)
-		want = max - b->len;
+	if (want > CONFIG_ERRORS_MAX - b->len)
+		want = CONFIG_ERRORS_MAX - b->len;
 	if (want == 0 || (p = buf_reserve(b, want)) == NULL) {
 		job_kill(j);
 		return;
 	}
-	n = read(*fd, p, want);
+	n = read(j->err_fd, p, want);
 	if (n > 0) {
 		buf_commit(b, (size_t)n);
 		return;
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
-	job_end_fd(j, h, fd);
+	job_end_fd(j, h, &j->err_fd);
 	job_try_end(j);
 }
 
@@ -251,14 +249,14 @@ void
 config_start(struct config_job *j, uv_loop_t *loop, const struct config_source *src,
     void (*done)(struct config_job *, int), void *arg)
 {
-	int in, out[2] = { -1, -1 }, err[2] = { -1, -1 };
+	int in, err[2] = { -1, -1 };
 
 	memset(j, 0, sizeof(*j));
-	buf_init(&j->blob, CONF_BLOB_MAX + 1);
 	buf_init(&j->text, CONFIG_ERRORS_MAX + 2 * MASTER_ERR_MAX);	/* and our own words */
 	j->done = done;
 	j->arg = arg;
-	j->out_fd = j->err_fd = -1;
+	j->err_fd = -1;
+	j->conf_fd = conf_memfd_new();
 	uv_update_time(loop);
 	(void)uv_timer_init(loop, &j->deadline);
 	j->deadline.data = j;
@@ -270,33 +268,24 @@ config_start(struct config_job *j, uv_loop_t *loop, const struct config_source *
 		in = config_text_fd(src->to_stderr);
 	if (in == -1)
 		goto fail;
-	if (pipe2(out, O_CLOEXEC) == -1 || pipe2(err, O_CLOEXEC) == -1 ||
-	    fcntl(out[0], F_SETFL, O_NONBLOCK) == -1 || fcntl(err[0], F_SETFL, O_NONBLOCK) == -1) {
-		job_error(j, "pipe", strerror(errno));
+	if (j->conf_fd < 0 || pipe2(err, O_CLOEXEC) == -1 || fcntl(err[0], F_SETFL, O_NONBLOCK) == -1) {
+		job_error(j, "memory file or pipe", strerror(errno));
 		goto fail;
 	}
-	if (job_spawn(j, src, in, out[1], err[1]) != E_OK)
+	if (job_spawn(j, src, in, j->conf_fd, err[1]) != E_OK)
 		goto fail;
 	(void)close(in);
-	(void)close(out[1]);
 	(void)close(err[1]);
-	j->out_fd = out[0];
 	j->err_fd = err[0];
-	j->open = 3;
-	(void)uv_poll_init(loop, &j->out, out[0]);
+	j->open = 2;
 	(void)uv_poll_init(loop, &j->err, err[0]);
-	j->out.data = j->err.data = j;
-	(void)uv_poll_start(&j->out, UV_READABLE, job_read);
+	j->err.data = j;
 	(void)uv_poll_start(&j->err, UV_READABLE, job_read);
 	(void)uv_timer_start(&j->deadline, job_deadline, CONFIG_DEADLINE_MS, 0);
 	return;
 fail:
 	if (in != -1)
 		(void)close(in);
-	if (out[0] != -1) {
-		(void)close(out[0]);
-		(void)close(out[1]);
-	}
 	if (err[0] != -1) {
 		(void)close(err[0]);
 		(void)close(err[1]);
@@ -307,6 +296,8 @@ fail:
 void
 config_clear(struct config_job *j)
 {
-	buf_clear(&j->blob);
+	if (j->conf_fd >= 0)
+		(void)close(j->conf_fd);
+	j->conf_fd = -1;
 	buf_clear(&j->text);
 }

@@ -83,8 +83,7 @@ struct master {
 	int		 ready_fd;	/* not in the foreground: the parent that waits; -1 */
 
 	struct conf	*conf;		/* in force */
-	struct slice	 blob;		/* the same, packed; malloc'd */
-	int		 blob_fd;	/* and as a sealed memory file */
+	int		 blob_fd;	/* the sealed memory file that it is in */
 	uint64_t	 generation;
 	struct ids	 ids;
 	uint64_t	 boot;
@@ -105,7 +104,6 @@ struct master {
 	struct config_job job;
 	int		 job_running;
 	struct conf	*next_conf;	/* being passed round */
-	struct slice	 next_blob;
 	int		 next_fd;
 	struct ids	 next_ids;
 	struct listeners next_listeners;

@@ -24,31 +24,24 @@ next_drop(struct master *m)
 {
 	conf_free(m->next_conf);
 	m->next_conf = NULL;
-	free((void *)m->next_blob.p);
-	m->next_blob = slice_make(NULL, 0);
 	if (m->next_fd != -1)
 		(void)close(m->next_fd);
 	m->next_fd = -1;
 }
 
-/* Unpack what the checker packed, and make the memory file. */
+/* The memory file that the checker wrote and that is sealed now. */
 static int
 next_take(struct master *m, struct config_job *j)
 {
-	struct slice blob = buf_slice(&j->blob);
-	char *copy;
+	int err;
 
-	m->next_fd = -1;
 	m->next_conf = NULL;
-	if (blob.n == 0 || (copy = malloc(blob.n)) == NULL)
-		return (blob.n == 0 ? E_PROTO : E_NOMEM);
-	memcpy(copy, blob.p, blob.n);
-	m->next_blob = slice_make(copy, blob.n);
+	m->next_fd = j->conf_fd;
+	j->conf_fd = -1;
 	/* The checker read untrusted syntax: its answer is checked like any message (R2). */
-	if (conf_unpack(&m->next_conf, m->next_blob) != E_OK)
-		return (E_PROTO);
-	m->next_fd = conf_to_memfd(m->next_blob);
-	return (m->next_fd < 0 ? E_IO : E_OK);
+	if ((err = conf_from_memfd(&m->next_conf, m->next_fd)) != E_OK)
+		m->next_conf = NULL;
+	return (err);
 }
 
 /* ---- the first load ---- */
@@ -68,10 +61,8 @@ first_done(struct config_job *j, int err)
 		log_fatal("configuration refused");
 	config_clear(j);
 	m->conf = m->next_conf;
-	m->blob = m->next_blob;
 	m->blob_fd = m->next_fd;
 	m->next_conf = NULL;
-	m->next_blob = slice_make(NULL, 0);
 	m->next_fd = -1;
 	m->generation = 1;
 }
@@ -204,15 +195,12 @@ commit(struct master *m)
 	}
 	/* The sockets are on their way as duplicates: ours may close. */
 	listen_commit(&m->next_listeners, &m->listeners);
-	free((void *)m->blob.p);
 	(void)close(m->blob_fd);
 	m->conf = m->next_conf;
-	m->blob = m->next_blob;
 	m->blob_fd = m->next_fd;
 	m->ids = m->next_ids;
 	m->generation = m->reload.generation;
 	m->next_conf = NULL;
-	m->next_blob = slice_make(NULL, 0);
 	m->next_fd = -1;
 	places_write(m->conf);
 	if (old->log != m->conf->log) {

@@ -17,19 +17,20 @@
 #include "common/conf_number.h"
 #include "common/err.h"
 #include "common/limits.h"
+#include "tests/common/table_kit.h"
 
-static const char	*rcpts[] = { "alice", "bob" };
+static const char *const	 rcpts[] = { "alice", "bob" };
 static struct conf_domain domains[] = {
-	{ .name = "all.test", .deliver = { HOP_SMTP, "::1", 24, "" }, .all = 1 },
-	{ .name = "final.test", .deliver = { HOP_MAILDIR, "", 0, "/mail/%d/%u" }, .nrcpt = 2, .rcpt = rcpts },
-	{ .name = "relay.test", .relay = 1, .deliver = { HOP_MX, "", 25, "" } },
+	{ .name = "all.test", .deliver = { HOP_SMTP, "::1", 24, "" }, .all = 1, .catch_all = "" },
+	{ .name = "final.test", .deliver = { HOP_MAILDIR, "", 0, "/mail/%d/%u" }, .catch_all = "x@y.test" },
+	{ .name = "relay.test", .relay = 1, .catch_all = "", .verify = 1, .deliver = { HOP_MX, "", 25, "" } },
 };
 static struct conf_route routes[] = {
 	{ "mx.test", { HOP_MX, "", 25, "" } }, { "relay.test", { HOP_SMTP, "10.0.0.1", 26, "" } },
 	{ "*", { HOP_SMTP, "smart.test", 25, "" } },
 };
 static struct conf_listener listeners[] = {
-	{ .name = "mx", .port = 25, .connections = 10, .per_address = 5, .per_prefix = 6 },
+	{ .name = "mx", .path = "", .port = 25, .connections = 10, .per_address = 5, .per_prefix = 6 },
 };
 static uint32_t retry[] = { 60, 300 };
 static const char *forward[] = { "127.0.0.1@53" }, *zone[] = { "z.test" }, *server[] = { "::1@5353" };
@@ -41,6 +42,7 @@ sample(void)
 	struct conf	 c = {
 		.hostname = "mx.test", .directory = "/var/lib/postern", .runtime = "/run/postern",
 		.user_prefix = "postern-", .log = LOG_TO_STDERR, .postmaster = "root@final.test",
+		.recipient_delimiter = "+-",
 		.nrelay_from = 1, .relay_from = &relay_from, .nlisteners = 1, .listeners = listeners,
 		.ndomains = 3, .domains = domains, .nroutes = 3, .routes = routes,
 		.queue = { .nretry = 2, .retry = retry }, .deliver = { .bind4 = "192.0.2.1", .bind6 = "" },
@@ -62,7 +64,7 @@ unpacks(const struct conf *c)
 	int		 err;
 
 	assert_int_equal(conf_pack(c, &packed), E_OK);
-	if ((err = conf_unpack(&back, packed)) == E_OK)
+	if ((err = conf_unpack(&back, packed, slice_make(NULL, 0))) == E_OK)
 		conf_free(back);
 	free((void *)packed.p);
 	return (err);
@@ -76,8 +78,8 @@ test_round_trip(void **state)
 
 	(void)state;
 	assert_int_equal(conf_pack(&c, &packed), E_OK);
-	assert_int_equal(conf_unpack(&back, packed), E_OK);
-	assert_string_equal(back->domains[1].rcpt[1], "bob");
+	assert_int_equal(conf_unpack(&back, packed, slice_make(NULL, 0)), E_OK);
+	assert_string_equal(back->domains[1].catch_all, "x@y.test");
 	assert_int_equal(back->deliver.timeouts.data_end, 600);
 	assert_int_equal(back->deliver.port, 25);
 	assert_int_equal(back->queue.store_max, 64ull << 30);
@@ -87,9 +89,9 @@ test_round_trip(void **state)
 	conf_free(back);
 	/* Every cut, and an octet too many, is refused. */
 	for (size_t n = 0; n < packed.n; n++)
-		assert_int_equal(conf_unpack(&back, slice_make(packed.p, n)), E_PROTO);
+		assert_int_equal(conf_unpack(&back, slice_make(packed.p, n), slice_make(NULL, 0)), E_PROTO);
 	memcpy((char *)again.p, packed.p, packed.n);
-	assert_int_equal(conf_unpack(&back, slice_make(again.p, packed.n)), E_OK);
+	assert_int_equal(conf_unpack(&back, slice_make(again.p, packed.n), slice_make(NULL, 0)), E_OK);
 	conf_free(back);
 	free((void *)packed.p);
 	free((void *)again.p);
@@ -132,9 +134,14 @@ test_refused(void **state)
 	REFUSED(forward[0], "127.0.0.1@0");
 	REFUSED(forward[0], "127.0.0.1@65536");
 	REFUSED(zone[0], "-z");
-	REFUSED(rcpts[1], "alice");
-	REFUSED(rcpts[1], "Bob");
-	REFUSED(rcpts[0], "");
+	REFUSED(c.recipient_delimiter, "++");
+	REFUSED(c.recipient_delimiter, "@");
+	REFUSED(c.smtpd.line_max, SMTPD_LINE_LEAST - 1);
+	REFUSED(domains[1].catch_all, "x");
+	REFUSED(domains[1].verify, 1);
+	REFUSED(domains[2].catch_all, "x@y.test");
+	REFUSED(domains[2].aliases.id, 1);
+	REFUSED(domains[0].recipients.id, 1);
 	REFUSED(domains[1].name, "all.test");
 	REFUSED(domains[1].deliver.path, "/%u");
 	REFUSED(domains[1].deliver.path, "/mail/x%u");
@@ -143,12 +150,16 @@ test_refused(void **state)
 	REFUSED(domains[0].deliver.kind, HOP_MX);
 	REFUSED(domains[2].relay, 0);
 	REFUSED(domains[2].relay, 2);
-	REFUSED(domains[1].all, 1);
+	REFUSED(domains[2].verify, 2);
 	REFUSED(routes[0].name, "*");
 	REFUSED(routes[0].via.port, 24);
 	REFUSED(routes[2].via.kind, HOP_KINDS);
 	REFUSED(listeners[0].name, "a b");
 	REFUSED(listeners[0].port, 0);
+	REFUSED(listeners[0].path, "/x");
+	REFUSED(listeners[0].kind, LISTEN_UNIX);
+	REFUSED(listeners[0].everybody, 1);
+	REFUSED(listeners[0].lmtp, 2);
 	REFUSED(listeners[0].connections, 0);
 	REFUSED(listeners[0].connections, LISTENER_CONNECTIONS_MAX + 1);
 	keep = routes[1].name;	/* out of order */
@@ -258,6 +269,7 @@ test_lookups(void **state)
 	char		 text[128];
 
 	(void)state;
+	domains[1].recipients = kit_present(rcpts, 2);
 	c.deliver.port = 2526;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		conf_route(&c, cases[i].domain, &hop);
@@ -278,6 +290,11 @@ test_lookups(void **state)
 	assert_false(conf_domain_takes(&domains[1],
 	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 	assert_true(conf_domain_takes(&domains[0], "anybody") && conf_domain_takes(&domains[2], "anybody"));
+	assert_false(conf_domain_takes(&domains[1], "alice@"));
+	domains[2].recipients = domains[1].recipients;	/* a relay-domain with a list of its own */
+	assert_true(conf_domain_takes(&domains[2], "bob") && !conf_domain_takes(&domains[2], "anybody"));
+	free((void *)domains[1].recipients.image.p);
+	domains[1].recipients = domains[2].recipients = (struct table){ .id = 0 };
 	net_addr_parse(&ip, SLICE_LIT("10.9.9.9"));
 	assert_true(conf_may_relay(&c, &ip));
 	net_addr_parse(&ip, SLICE_LIT("11.0.0.0"));

@@ -239,7 +239,7 @@ conf_fd(uint64_t limit)
 	c.directory = "/var/lib/postern";
 	c.runtime = "/run/postern";
 	c.user_prefix = "";
-	c.postmaster = "";
+	c.postmaster = c.recipient_delimiter = "";
 	c.message_size_limit = limit;
 	c.queue.nretry = 1;
 	c.queue.retry = retry;

@@ -58,7 +58,7 @@
   "c:3: recipients: \"b@c\": the domain stands in the section's title (expected the part of an address before the @)\n"
   "c:3: recipients: \"d..e\": dot at an end of the local part, or two in a row (expected the part of an address "
   "before the @)\n"
-  "c:4: aliases-file: this version has no such tables; expected recipients = { ... }\n" },
+  "c:4: aliases-file: \"x\": the path is not absolute\n" },
 { "domain a { deliver = mx }\n", "c:1: deliver: \"mx\": a domain is a final stop and cannot be delivered by its "
   "own MX; expected \"maildir:...\" or \"smtp:...\", or a relay-domain\n" },
 { "queue { retry = { } }\n", "c: retry: expected at least one duration\n" },

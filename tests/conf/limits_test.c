@@ -33,7 +33,7 @@ static struct conf *
 build(const char *in, size_t n, char *(*read_file)(const char *, size_t, const char **), char *text,
     size_t size)
 {
-	const struct conf_world	 world = { "host.test", read_file };
+	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = read_file };
 	struct errors		 e = { 0 };
 	struct conf		*c = conf_build(slice_make(in, n), &world, &e);
 	FILE			*f = fmemopen(text, size, "w");
@@ -77,6 +77,7 @@ put_domain(FILE *f, int n)
 static void
 listeners(FILE *f, int n)
 {
+	fputs("local-submission = false\n", f);
 	for (int i = 1; i <= n; i++)
 		fprintf(f, "listener l%d { port = %d }\n", i, i);
 }

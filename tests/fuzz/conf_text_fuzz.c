@@ -31,10 +31,19 @@ no_file(const char *path, size_t max, const char **why)
 	return (NULL);
 }
 
+static int
+no_open(const char *path, const char **why)
+{
+	(void)path;
+	*why = "none";
+	return (-1);
+}
+
 static struct slice
 packed(const char *text, size_t n)
 {
-	static const struct conf_world	 world = { "h.test", no_file };
+	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = no_file,
+					     .open_file = no_open };
 	struct errors			 e = { 0 };
 	struct conf			*c = conf_build(slice_make(text, n), &world, &e);
 	struct slice			 out = { NULL, 0 };

@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/siphash.h"
 #include "smtpd/session.h"
+#include "tests/common/table_kit.h"
 
 #define RECORD_MAX	(4u << 20)
 
@@ -90,7 +91,7 @@ op_commit(struct smtp_session *s)
 	size_t		 i, n = r->body.len;
 
 	must(r->begun && n == s->txn->body_len);
-	must(n <= s->env->conf->message_size_limit && s->txn->trace.received <= HOPS_MAX);
+	must(n <= s->env->conf->message_size_limit && s->txn->header.received <= HOPS_MAX);
 	for (i = 0; i < n; i++) {
 		if (b[i] == '\r')
 			must(i + 1 < n && b[i + 1] == '\n');
@@ -160,7 +161,7 @@ answer(struct run *r)
 	if (r->s.state == ST_COMMIT)
 		smtp_result(&r->s, r->commits % 3 == 2 ? TXN_FULL : TXN_DURABLE, r->commits,
 		    r->now);
-	else if (r->s.state == ST_DATA && r->s.txn->blocked_ms != 0)
+	else if ((r->s.state & (ST_DATA | ST_BDAT)) != 0 && r->s.txn->blocked_ms != 0)
 		smtp_credit(&r->s, TXN_WINDOW, r->now);
 	else if (r->s.state == ST_NAME)
 		smtp_name(&r->s, "client.example", r->now);
@@ -208,9 +209,11 @@ play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, un
 			/* One octet at a time each call is one command, or some octets of a message. */
 			if (cut == 1 && !r->s.quiet) {
 				if ((before & ST_ANY) != 0)
-					must(r->replies == (used != 0));
+					must(r->replies == (used != 0 && r->s.state != ST_BDAT));
 				else if (before == ST_DATA)
 					must(r->replies == (r->s.state != ST_DATA));
+				else if (before == ST_BDAT)
+					must(r->replies == (r->s.state != ST_BDAT));
 			}
 		} while (used != 0 && off <= have && off < in.n && !smtp_closed(&r->s) &&
 		    (off < have || r->s.state != before));
@@ -238,15 +241,15 @@ int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char		*rcpts[] = { "alice" };
+	static const char *const	 rcpts[] = { "alice" };
 	static struct conf_domain	 domains[] = {
-		{ .name = "all.example", .all = 1, .deliver = { .kind = HOP_MAILDIR } },
-		{ .name = "branch.example", .relay = 1 },
-		{ .name = "mx.example.org", .nrcpt = 1, .rcpt = rcpts, .deliver = { .kind = HOP_MAILDIR } },
+		{ .name = "all.example", .all = 1, .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
+		{ .name = "branch.example", .relay = 1, .catch_all = "" },
+		{ .name = "mx.example.org", .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
 	};
 	static struct run		 whole, cut, octets;
 	static int			 seeded;
-	struct conf			 conf = { .hostname = "mx.example.org", .postmaster = "",
+	struct conf			 conf = { .hostname = "mx.example.org", .postmaster = "", .recipient_delimiter = "",
 					     .ndomains = 3, .domains = domains };
 	struct slice			 in;
 
@@ -254,6 +257,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return (0);
 	if (!seeded) {
 		siphash_seed();
+		domains[2].recipients = kit_present(rcpts, 1);
 		seeded = 1;
 	}
 	conf.message_size_limit = (data[0] & 4) != 0 ? 100 : 1000000;

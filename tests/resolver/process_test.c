@@ -153,7 +153,7 @@ send_conf(uint32_t timeout)
 	c.hostname = "mx.test";
 	c.directory = "/tmp";
 	c.runtime = "/run/postern";
-	c.user_prefix = c.postmaster = c.deliver.bind4 = c.deliver.bind6 = "";
+	c.user_prefix = c.postmaster = c.recipient_delimiter = c.deliver.bind4 = c.deliver.bind6 = "";
 	c.log = LOG_TO_STDERR;
 	c.message_size_limit = 1 << 20;
 	for (i = 0; i < conf_nnumbers; i++)

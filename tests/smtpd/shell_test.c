@@ -152,9 +152,9 @@ new_listener(struct bed *b)
 static int
 make_conf(void)
 {
-	static struct conf_listener	l = { .name = "mx", .connections = 100, .per_address = PER_ADDRESS,
+	static struct conf_listener	l = { .name = "mx", .path = "", .connections = 100, .per_address = PER_ADDRESS,
 					    .per_prefix = 80, .port = 25 };
-	static struct conf_domain	dom = { .name = "all.example", .all = 1,
+	static struct conf_domain	dom = { .name = "all.example", .all = 1, .catch_all = "",
 					    .deliver = { .kind = HOP_MAILDIR, .host = "", .path = "/m/%u" } };
 	static struct conf		c;
 	static uint32_t			retry = 60;
@@ -164,7 +164,7 @@ make_conf(void)
 	assert_int_equal(net_addr_parse(&l.addr, SLICE_LIT("127.0.0.1")), E_OK);
 	c = (struct conf){ .hostname = "mx.example.org", .directory = "/var/lib/postern",
 	    .runtime = "/run/postern", .user_prefix = "", .log = LOG_TO_STDERR, .postmaster = "",
-	    .message_size_limit = 1000000, .nlisteners = 1, .listeners = &l, .ndomains = 1,
+	    .recipient_delimiter = "", .message_size_limit = 1000000, .nlisteners = 1, .listeners = &l, .ndomains = 1,
 	    .domains = &dom };
 	c.smtpd.processes = 1;
 	c.smtpd.client_names = 1;
@@ -172,10 +172,13 @@ make_conf(void)
 	c.smtpd.errors_max = c.smtpd.commands_max = 100000;
 	c.smtpd.min_rate = 100;
 	c.smtpd.rcpt_max = RCPT_MAX;
+	c.smtpd.header_size_max = 1u << 20;
+	c.smtpd.header_count_max = 2000;
 	c.queue.nretry = 1;
 	c.queue.retry = &retry;
 	c.queue.lifetime = c.queue.bounce_lifetime = 3600;
 	c.queue.store_max = 1ull << 30;
+	c.queue.verify_positive = c.queue.verify_negative = 3600;
 	c.queue.reserve = 1u << 20;
 	c.deliver.processes = c.deliver.concurrency = c.deliver.connections = 1;
 	c.deliver.timeouts = (struct conf_timeouts){ 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
