@@ -113,7 +113,7 @@
 #define EXPANSION_MAX		100000	/* ends of all recipients of one message */
 
 /* Queue. */
-#define VERIFY_WAIT_MS		15000	/* a client waits so long for a call-ahead, then 450 */
+#define VERIFY_WAIT_MS		15000	/* a client waits so long for a call-ahead, then the recipient is taken */
 #define VERIFY_PEER_MAX		1024	/* questions of one smtpd not answered yet */
 #define VERIFY_CACHE_MAX	16384	/* answers of next hops remembered */
 #define VERIFY_PROBES_MAX	256	/* questions to next hops under way */
