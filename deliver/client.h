@@ -132,6 +132,7 @@ struct client {
 	uint8_t		 heard;		/* something was answered in this transaction */
 	uint8_t		 mail_open;	/* MAIL was accepted and not ended by data */
 	uint8_t		 need_rset;
+	uint8_t		 utf8;		/* this transaction goes with SMTPUTF8 */
 	uint8_t		 convert;	/* the body may go as lines only: client_body() gets it converted */
 	uint8_t		 crowded;	/* more recipients than the host takes: the rest is told so */
 	struct dot	 dot;

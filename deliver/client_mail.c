@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/xtext.h"
 #include "deliver/client_int.h"
-#include "deliver/xtext.h"
 
 #define PARAMS_MAX	640	/* all parameters of one command */
 
@@ -78,7 +78,7 @@ void
 client_say_mail(struct client *c)
 {
 	const struct client_mail *m = c->mail;
-	char text[3 * ENVID_MAX + 1];
+	char text[XTEXT_ENVID_MAX + 1];
 	struct params p = { 0 };
 
 	/* Of a body that is converted this is an estimate (RFC 1870 6). */
@@ -88,12 +88,12 @@ client_say_mail(struct client *c)
 		param(&p, " BODY=BINARYMIME");
 	else if (m->body != BODY_7BIT && (c->offers & OFFER_8BITMIME))
 		param(&p, " BODY=8BITMIME");
-	if (uses_utf8(c))
+	if (c->utf8)
 		param(&p, " SMTPUTF8");
 	if ((c->offers & OFFER_DSN) && m->ret != RET_NONE)
 		param(&p, " RET=%s", m->ret == RET_FULL ? "FULL" : "HDRS");
 	if ((c->offers & OFFER_DSN) && m->envid != NULL && m->envid[0] != '\0' &&
-	    xtext(text, sizeof(text), m->envid) == E_OK)
+	    xtext_encode(slice_str(m->envid), text, sizeof(text)) == E_OK)
 		param(&p, " ENVID=%s", text);
 	if ((c->offers & OFFER_DELIVERBY) && m->by_mode != BY_NONE)
 		param(&p, " BY=%lld;%c%s", (long long)by_time(m), m->by_mode == BY_RETURN ? 'R' : 'N',
@@ -127,7 +127,8 @@ client_say_rcpt(struct client *c, const struct client_rcpt *r)
 		memmove(p.text + 8, p.text + 9, p.n - 8);	/* the first comma */
 		p.n--;
 	}
-	if (r->orcpt != NULL && r->orcpt[0] != '\0' && xtext_orcpt(text, sizeof(text), r->orcpt) == E_OK)
+	if (r->orcpt != NULL && r->orcpt[0] != '\0' &&
+	    orcpt_encode(r->orcpt, c->utf8, text, sizeof(text)) == E_OK)
 		param(&p, " ORCPT=%s", text);
 	client_say(c, "RCPT TO:<%s>%s", r->address, p.text);
 }
@@ -286,6 +287,7 @@ client_mail(struct client *c, struct client_mail *m, uint64_t now_ms)
 		return (E_OK);
 	}
 	c->ntxn++;
+	c->utf8 = (uint8_t)uses_utf8(c);
 	c->next = client_rcpt_next(c, 0);
 	c->pipelined = (c->offers & OFFER_PIPELINING) != 0;
 	client_begin(c);

@@ -16,7 +16,6 @@
 #include "common/err.h"
 #include "deliver/client.h"
 #include "deliver/deliver_limits.h"
-#include "deliver/xtext.h"
 
 #define DROP	"\001drop"
 #define HI	"220 mx ESMTP\r\n"
@@ -94,6 +93,8 @@ static const struct row rows[] = {
 	    MAIL " RET=FULL ENVID=q+3D1+2B+20x\r\n" RCPT " NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;A+2Bb@c.example\r\n" BODY },
 	{ "DSN: HDRS, NEVER, utf-8", { .ret = RET_HDRS }, {{ .notify = NOTIFY_NEVER, .orcpt = "utf-8;\303\244\\+@c" }},
 	    { HI, P "250 DSN\r\n", OK OK GO, OK }, GOOD "+dsn done ready", MAIL " RET=HDRS\r\n" RCPT " NOTIFY=NEVER ORCPT=utf-8;\\x{E4}\\x{5C}\\x{2B}@c\r\n" BODY },
+	{ "DSN and SMTPUTF8: the original recipient as it is", { 0 }, {{ .address = UTF, .orcpt = "utf-8;\303\244@c" }},
+	    { HI, P "250-SMTPUTF8\r\n250 DSN\r\n", OK OK GO, OK }, GOOD "+dsn done ready", MAIL " SMTPUTF8\r\nRCPT TO:<" UTF "> ORCPT=utf-8;\303\244@c\r\n" BODY },
 	{ "DSN: only what was given", { 0 }, {{ .notify = NOTIFY_DELAY }}, { HI, P "250 DSN\r\n", OK OK GO, OK }, GOOD "+dsn done ready",
 	    MAIL "\r\n" RCPT " NOTIFY=DELAY\r\n" BODY },
 	{ "DSN: nothing given", { 0 }, {{0}}, { HI, P "250 DSN\r\n", OK OK GO, OK }, GOOD "+dsn done ready", MAIL "\r\n" RCPT "\r\n" BODY },
@@ -537,41 +538,32 @@ test_chunk_time(void **state)
 	memset(&r, 0, sizeof(r));
 }
 
-/* ---- xtext ---- */
+/* ---- lengths ---- */
 
 static void
-test_xtext(void **state)
+test_orcpt_limit(void **state)
 {
-	static const struct { const char *in, *out; } orcpt[] = {
-		{ "rfc822;a@b", "rfc822;a@b" }, { "RFC822;A@B", "RFC822;A@B" }, { "rfc822;a b+=\1\377", "rfc822;a+20b+2B+3D+01+FF" },
-		{ "x400;/c=de", "x400;/c+3Dde" }, { "utf-8;\303\244", "utf-8;\\x{E4}" }, { "UTF-8;a\360\237\230\200", "UTF-8;a\\x{1F600}" },
-		{ "utf-8;a b\1", "utf-8;a\\x{20}b\\x{01}" }, { "utf-8;\303", NULL }, { "utf-8;\300\200", NULL }, { "utf-8;\355\240\200", NULL },
-		{ "utf-8;\364\220\200\200", NULL }, { "utf-8;\200", NULL }, { "rfc822", NULL }, { ";a@b", NULL }, { "a b;c", NULL }, { "", NULL },
-	};
-	char dst[ORCPT_MAX + 1], in[ORCPT_MAX + 8];
+	static struct run r;
+	struct row row = { .mail = { .envid = "" } };
+	char in[ORCPT_MAX + 2];
 
-	for (size_t i = 0; i < sizeof(orcpt) / sizeof(orcpt[0]); i++) {
-		int err = xtext_orcpt(dst, sizeof(dst), orcpt[i].in);
-
-		assert_int_equal(err, orcpt[i].out != NULL ? E_OK : E_SYNTAX);
-		if (orcpt[i].out != NULL)
-			assert_string_equal(dst, orcpt[i].out);
-	}
 	for (size_t n = ORCPT_MAX - 1; n <= ORCPT_MAX + 1; n++) {
 		memset(in, 'x', n);
 		memcpy(in, "rfc822;", 7);
 		in[n] = '\0';
-		assert_int_equal(xtext_orcpt(dst, sizeof(dst), in), n <= ORCPT_MAX ? E_OK : E_LIMIT);
-		in[n - 3] = '+';		/* three octets instead of one */
-		in[n - 2] = '\0';
-		assert_int_equal(xtext_orcpt(dst, sizeof(dst), in), n <= ORCPT_MAX ? E_OK : E_LIMIT);
+		if (n > ORCPT_MAX) {		/* three octets instead of one */
+			in[n - 3] = '+';
+			in[n - 2] = '\0';
+		}
+		row.rcpt[0].orcpt = in;
+		run_init(&r, &row, "Hi\r\n", 4);
+		feed(&r, HI, SIZE_MAX);
+		feed(&r, P "250 DSN\r\n", SIZE_MAX);
+		assert_int_equal(memmem(r.sent, r.nsent, "ORCPT=rfc822;xxx", 16) != NULL, n <= ORCPT_MAX);
+		client_clear(&r.c);
 	}
-	assert_int_equal(xtext(dst, 4, "+"), E_OK);
-	assert_string_equal(dst, "+2B");
-	assert_int_equal(xtext(dst, 3, "+"), E_LIMIT);
-	assert_int_equal(xtext(dst, 2, "a"), E_OK);
-	assert_int_equal(xtext(dst, 1, "a"), E_LIMIT);
-	assert_int_equal(xtext(dst, 1, ""), E_OK);
+	free(r.sent);
+	memset(&r, 0, sizeof(r));
 }
 
 /* The longest commands there can be fit the lines and the group. */
@@ -612,7 +604,7 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_behind_the_last),
 		cmocka_unit_test(test_chunk_time),
-		cmocka_unit_test(test_xtext),
+		cmocka_unit_test(test_orcpt_limit),
 		cmocka_unit_test(test_longest),
 	};
 
