@@ -12,21 +12,25 @@ sysusersdir ?= /usr/lib/sysusers.d
 tmpfilesdir ?= /usr/lib/tmpfiles.d
 
 # A room is a folder is a program; what it may link stands in its _PC and _LIBS lines.
-ROOMS = master conf smtpd queue deliver resolver ctl
+ROOMS = master conf smtpd queue deliver resolver pickup ctl sendmail
 master_BIN   = posternd
 conf_BIN     = postern-conf
 smtpd_BIN    = postern-smtpd
 queue_BIN    = postern-queue
 deliver_BIN  = postern-deliver
 resolver_BIN = postern-resolver
+pickup_BIN   = postern-pickup
 ctl_BIN      = posternctl
+sendmail_BIN = sendmail
 master_PC   = libuv libseccomp libcap-ng
 conf_PC     = libuv libseccomp libcap-ng libconfuse
 smtpd_PC    = libuv libseccomp libcap-ng
 queue_PC    = libuv libseccomp libcap-ng lmdb libxxhash
 deliver_PC  = libuv libseccomp libcap-ng
 resolver_PC = libuv libseccomp libcap-ng libunbound
+pickup_PC   = libuv libseccomp libcap-ng
 ctl_PC      = libuv jansson
+sendmail_PC = libuv
 
 # SAN=address or SAN=thread builds beside the plain build; B is where.
 SAN ?=

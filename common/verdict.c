@@ -1,7 +1,7 @@
 /*
  * verdict.c -- see verdict.h.  Core.
  */
-#include "pickup/verdict.h"
+#include "common/verdict.h"
 
 #include "common/ipc_msg.h"
 

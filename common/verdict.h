@@ -1,11 +1,11 @@
 /*
  * verdict.h -- what becomes of a message, from what smtpd said.  Core.
  *
- * A refusal for now (4yz) leaves it where it is; a refusal for good (5yz) of some recipients or all becomes a notice to
- * its sender.  Where some recipients are taken and others not for now, the others wait in a file of their own.
+ * A refusal for now (4yz) leaves it where it is; a refusal for good (5yz) of some recipients or all is reported
+ * to its sender.  Where some recipients are taken and others not for now, the others wait by themselves.
  */
-#ifndef PICKUP_VERDICT_H
-#define PICKUP_VERDICT_H
+#ifndef COMMON_VERDICT_H
+#define COMMON_VERDICT_H
 
 #include <stddef.h>
 

@@ -10,7 +10,7 @@
 #include "common/buf.h"
 #include "common/slice.h"
 #include "common/submit.h"
-#include "pickup/verdict.h"
+#include "common/verdict.h"
 
 #define NOTICE_MAX	(8u << 20)	/* DROP_RCPT_MAX recipients with what was said of each */
 #define NOTICE_ID_LEN	32		/* hexadecimal digits, random: boundary and Message-ID */

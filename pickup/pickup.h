@@ -26,7 +26,7 @@
 #include "common/room.h"
 #include "common/submit.h"
 #include "pickup/owners.h"
-#include "pickup/verdict.h"
+#include "common/verdict.h"
 
 #define WORK_SLICE	65536u		/* octets of a file in one turn of the loop */
 #define SCAN_SLICE	256		/* names of the directory in one turn */
