@@ -1,10 +1,12 @@
 /*
- * body.c -- DATA and what follows it, up to queue's answer.  Core.
+ * body.c -- DATA and what follows it, up to queue's answer; a message's octets, by DATA or BDAT.  Core.
  *
  * RFC 5321 4.1.1.4, 4.5.2, 6.3.  A message that is refused on the way (too large, too many hops, no
- * room) is read on to its final dot, within a bound (R4), so that the client gets to
- * read why.  A bare CR or LF is refused at once and ends the session: nobody could say
- * where that message ends.
+ * room) is read on to its end, within a bound (R4), so that the client gets to
+ * read why.  A bare CR or LF in DATA is refused at once and ends the session: nobody could say
+ * where that message ends.  In a chunk its end is known, and only the message is refused.
+ *
+ * Octets go through the lines (lines.h, where they are asked about), the header section (header.h), and to queue.
  */
 #include <string.h>
 
@@ -21,25 +23,56 @@ static const struct {
 	[FATE_FULL] =	{ 452, "4.3.1", "no room for messages now" },
 	[FATE_IO] =	{ 451, "4.3.0", "the message could not be stored now" },
 	[FATE_MEMORY] =	{ 452, "4.3.0", "no memory for this message now" },
+	[FATE_HEADER_SIZE] =	{ 552, "5.3.4", "the header section exceeds the limit (header-size-max)" },
+	[FATE_HEADER_COUNT] =	{ 552, "5.3.4", "too many header fields (header-count-max)" },
+	[FATE_LINE] =	{ 554, "5.6.0", "a line exceeds the limit (line-max)" },
+	[FATE_NUL] =	{ 550, "5.6.0", "a NUL in the header section" },
+	[FATE_FROM] =	{ 554, "5.6.0", "more than one From field: RFC 5322 3.6 allows one" },
+	[FATE_BARE_CR] =	{ 554, "5.6.11", "bare CR in the message: lines end with CR LF" },
+	[FATE_BARE_LF] =	{ 554, "5.6.11", "bare LF in the message: lines end with CR LF" },
 };
+
+static const enum smtp_fate header_fates[HEADER_EVENTS] = {
+	[HEADER_HOPS] =		FATE_HOPS,
+	[HEADER_SIZE] =		FATE_HEADER_SIZE,
+	[HEADER_COUNT] =	FATE_HEADER_COUNT,
+	[HEADER_NUL] =		FATE_NUL,
+	[HEADER_FROM] =		FATE_FROM,
+};
+
+static const enum smtp_fate lines_fates[LINES_EVENTS] = {
+	[LINES_BARE_CR] =	FATE_BARE_CR,
+	[LINES_BARE_LF] =	FATE_BARE_LF,
+	[LINES_LONG] =		FATE_LINE,
+};
+
+enum smtp_fate
+smtp_queue_fate(const struct smtp_session *s)
+{
+	if (!s->env->queue_up || s->env->pressure == PRESSURE_IO)
+		return (FATE_IO);
+	return (s->env->pressure != PRESSURE_NONE ? FATE_FULL : FATE_OK);
+}
 
 int
 smtp_queue_takes(struct smtp_session *s)
 {
-	if (!s->env->queue_up || s->env->pressure == PRESSURE_IO) {
+	enum smtp_fate	fate = smtp_queue_fate(s);
+
+	if (fate == FATE_IO)
 		smtp_refuse(s, 451, "4.3.0", "messages cannot be stored now");
-		return (0);
-	}
-	if (s->env->pressure != PRESSURE_NONE) {
+	else if (fate != FATE_OK)
 		smtp_refuse(s, 452, "4.3.1", "no room for messages now");
-		return (0);
-	}
-	return (1);
+	return (fate == FATE_OK);
 }
 
 void
 cmd_data(struct smtp_session *s)
 {
+	if (s->txn->body == BODY_BINARY) {
+		smtp_refuse(s, 503, "5.5.1", "a BINARYMIME message comes by BDAT");	/* RFC 3030 3 */
+		return;
+	}
 	if (!smtp_queue_takes(s))
 		return;
 	if (s->name_pending && s->now_ms < s->opened_ms + NAME_WAIT_MS) {
@@ -50,21 +83,35 @@ cmd_data(struct smtp_session *s)
 }
 
 void
-smtp_body_start(struct smtp_session *s)
+smtp_body_begin(struct smtp_session *s, int chunks)
 {
-	struct smtp_txn	*t = s->txn;
+	const struct conf	*conf = s->env->conf;
+	struct smtp_txn		*t = s->txn;
 
 	t->since_ms = t->last_ms = s->now_ms;
 	t->window = TXN_WINDOW;
+	/* As they are now, for the whole of the message: a reload may come in the midst of it. */
+	t->limits.size = conf->smtpd.header_size_max;
+	t->limits.count = conf->smtpd.header_count_max;
+	t->line_max = conf->smtpd.line_max;
+	t->lined = chunks || t->line_max != 0;
+	t->size_max = conf->message_size_limit != 0 ? conf->message_size_limit : MESSAGE_SIZE_MAX;
 	data_init(&t->dec);
-	trace_init(&t->trace);
+	header_init(&t->header);
+	lines_init(&t->lines);
+	s->chunk.told = 0;
+}
+
+void
+smtp_body_start(struct smtp_session *s)
+{
+	smtp_body_begin(s, 0);
 	smtp_set_state(s, ST_DATA);
 	smtp_reply(s, 354, NULL, "end with CR LF . CR LF");
 }
 
-/* From now on octets are dropped. */
-static void
-fail(struct smtp_session *s, enum smtp_fate fate)
+void
+smtp_body_fail(struct smtp_session *s, enum smtp_fate fate)
 {
 	struct smtp_txn	*t = s->txn;
 
@@ -93,68 +140,136 @@ begin(struct smtp_session *s)
 	return (err);
 }
 
-static void
-take_run(struct smtp_session *s, struct slice run)
+/* What the header section lets out, and the body. */
+static int
+hand_on(void *arg, struct slice run)
 {
-	struct smtp_txn	*t = s->txn;
-	uint64_t	 limit = s->env->conf->message_size_limit;
-	int		 err, over = 0;
+	struct smtp_session	*s = arg;
+	struct smtp_txn		*t = s->txn;
+	int			 err;
 
-	if (limit == 0)
-		limit = MESSAGE_SIZE_MAX;
-	if (t->body_len > limit || run.n > limit - t->body_len) {
-		run.n = t->body_len < limit ? (size_t)(limit - t->body_len) : 0;
-		over = 1;
-	}
-	trace_feed(&t->trace, run);	/* first: cuts must not decide which reason is given */
-	if (t->trace.received > HOPS_MAX || over) {
-		fail(s, t->trace.received > HOPS_MAX ? FATE_HOPS : FATE_SIZE);
-		return;
-	}
 	if ((err = begin(s)) != E_OK || (err = s->env->ops->txn_body(s, run)) != E_OK) {
-		fail(s, fate_of(err));
-		return;
+		smtp_body_fail(s, fate_of(err));
+		return (err);
 	}
 	t->body_len += run.n;
 	t->window -= (uint32_t)run.n;
+	return (E_OK);
 }
 
-static void
-final_dot(struct smtp_session *s)
+/* How many octets of the message can be taken.  While its header section is open something is kept back for
+ * what that may hold and add. */
+size_t
+smtp_body_room(const struct smtp_session *s)
+{
+	const struct smtp_txn	*t = s->txn;
+
+	if (s->env->throttled)
+		return (0);
+	if (header_done(&t->header))
+		return (t->window);
+	return (t->window > HEADER_HELD_MAX ? t->window - HEADER_HELD_MAX : 0);
+}
+
+/*
+ * Where several rules are broken the first place counts, whatever the cuts: each rule shortens the run to what
+ * is fine by it, and the next one sees only that.
+ */
+void
+smtp_body_take(struct smtp_session *s, struct slice run)
+{
+	struct smtp_txn		*t = s->txn;
+	struct slice		 fine;
+	enum smtp_fate		 fate = FATE_OK;
+	enum lines_event	 lev = LINES_OK;
+	enum header_event	 hev;
+
+	if (run.n > t->size_max - t->taken) {
+		run.n = (size_t)(t->size_max - t->taken);
+		fate = FATE_SIZE;
+	}
+	fine = run;
+	if (t->lined)
+		fine.n = lines_feed(&t->lines, run, t->line_max, &lev);
+	hev = header_feed(&t->header, &t->limits, fine, hand_on, s);
+	if (hev == HEADER_OK && t->body == BODY_BINARY && header_done(&t->header)) {
+		/* Its header section is lines (RFC 3030 3), what follows is not. */
+		t->lined = 0;
+		lev = LINES_OK;
+		if (fine.n < run.n)
+			hev = header_feed(&t->header, &t->limits,
+			    slice_make(run.p + fine.n, run.n - fine.n), hand_on, s);
+	}
+	t->taken += run.n;
+	if (hev == HEADER_OUT)
+		return;			/* has failed already */
+	if (hev != HEADER_OK)
+		smtp_body_fail(s, header_fates[hev]);
+	else if (lev != LINES_OK)
+		smtp_body_fail(s, lines_fates[lev]);
+	else if (fate != FATE_OK)
+		smtp_body_fail(s, fate);
+}
+
+void
+smtp_body_end(struct smtp_session *s)
 {
 	struct smtp_txn	*t = s->txn;
 	int		 err;
 
 	t->last_ms = s->now_ms;
+	if (t->fate == FATE_OK && t->lined && t->lines.cr)
+		smtp_body_fail(s, FATE_BARE_CR);
+	if (t->fate == FATE_OK)
+		header_end(&t->header, hand_on, s);
+	t->header8 = t->header.eight;
 	if (t->fate == FATE_OK &&
 	    ((err = begin(s)) != E_OK || (err = s->env->ops->txn_commit(s)) != E_OK))
-		fail(s, fate_of(err));
+		smtp_body_fail(s, fate_of(err));
 	if (t->fate == FATE_OK)
 		smtp_set_state(s, ST_COMMIT);
 	else
 		smtp_body_reply(s, t->fate);
 }
 
-/* The end of a message that was not taken. */
+void
+smtp_body_refuse(struct smtp_session *s, enum smtp_fate fate)
+{
+	s->args = slice_make(NULL, 0);
+	smtp_refuse(s, fates[fate].code, fates[fate].enhanced, "%s", fates[fate].text);
+}
+
+/* The end of a message that was not taken.  RFC 2033 4.2: by LMTP a reply for each recipient; it is one error. */
 void
 smtp_body_reply(struct smtp_session *s, enum smtp_fate fate)
 {
-	s->verb = "DATA";
-	s->args = slice_make(NULL, 0);
-	smtp_refuse(s, fates[fate].code, fates[fate].enhanced, "%s", fates[fate].text);
+	uint32_t	n = s->lmtp ? s->txn->nrcpt : 1;
+
+	if (s->verb == NULL || strcmp(s->verb, "BDAT") != 0)
+		s->verb = "DATA";
+	smtp_body_refuse(s, fate);
+	while (s->state != ST_CLOSED && --n != 0)
+		smtp_reply(s, fates[fate].code, fates[fate].enhanced, fates[fate].text);
 	smtp_reset(s);
+	if (s->env->stopping)
+		smtp_stop(s, 0, s->now_ms);
 }
 
-/* Reading on only so that the reply is heard has an end. */
-static int
-discarded_enough(const struct smtp_session *s)
+uint64_t
+smtp_body_limit(const struct smtp_session *s)
 {
 	uint64_t	limit = s->env->conf->message_size_limit;
 
-	if (limit == 0)
-		limit = MESSAGE_SIZE_MAX;
-	limit += limit > DISCARD_MIN ? limit : DISCARD_MIN;
-	return (s->txn->octets_in > limit);
+	return (limit != 0 ? limit : MESSAGE_SIZE_MAX);
+}
+
+/* Reading on only so that the reply is heard has an end. */
+uint64_t
+smtp_body_patience(const struct smtp_session *s)
+{
+	uint64_t	limit = smtp_body_limit(s);
+
+	return (limit + (limit > DISCARD_MIN ? limit : DISCARD_MIN));
 }
 
 size_t
@@ -169,7 +284,7 @@ smtp_body_input(struct smtp_session *s, struct slice in)
 	s->args = slice_make(NULL, 0);
 	t->last_ms = s->now_ms;
 	while (off < in.n) {
-		max = t->fate != FATE_OK ? SIZE_MAX : s->env->throttled ? 0 : t->window;
+		max = t->fate != FATE_OK ? SIZE_MAX : smtp_body_room(s);
 		ev = data_decode(&t->dec, slice_make(in.p + off, in.n - off), max, &used, &run);
 		if (ev == DATA_MORE && used == 0) {
 			t->blocked_ms = s->now_ms != 0 ? s->now_ms : 1;
@@ -185,12 +300,12 @@ smtp_body_input(struct smtp_session *s, struct slice in)
 			return (in.n);
 		}
 		if (run.n != 0 && t->fate == FATE_OK)
-			take_run(s, run);
+			smtp_body_take(s, run);
 		if (ev == DATA_END) {
-			final_dot(s);
+			smtp_body_end(s);
 			break;
 		}
-		if (t->fate != FATE_OK && run.n != 0 && discarded_enough(s)) {
+		if (t->fate != FATE_OK && run.n != 0 && t->octets_in > smtp_body_patience(s)) {
 			smtp_refuse_close(s, "discard", fates[t->fate].code,
 			    fates[t->fate].enhanced,
 			    "%s", fates[t->fate].text);
@@ -207,13 +322,16 @@ smtp_body_deadline(const struct smtp_session *s)
 {
 	const struct conf	*conf = s->env->conf;
 	const struct smtp_txn	*t = s->txn;
+	const struct smtp_chunk	*c = &s->chunk;
 	uint64_t		 allow = conf->smtpd.data_timeout * UINT64_C(1000), idle, rate;
+	int			 stray = s->state == ST_BDAT && c->skip != NULL;
 
-	if (t->blocked_ms != 0)
+	if (!stray && t->blocked_ms != 0)
 		return (t->blocked_ms + COMMIT_WAIT_MS);
-	idle = t->last_ms + allow;
+	idle = (stray ? c->last_ms : t->last_ms) + allow;
 	if (conf->smtpd.min_rate == 0)
 		return (idle);
-	rate = t->since_ms + allow + t->octets_in / conf->smtpd.min_rate * 1000;
+	rate = (stray ? c->since_ms : t->since_ms) + allow +
+	    (stray ? c->size - c->left : t->octets_in) / conf->smtpd.min_rate * 1000;
 	return (idle < rate ? idle : rate);
 }

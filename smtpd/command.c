@@ -14,6 +14,7 @@ enum {
 	LAST = 1,		/* ends a pipelined group: reply at once, RFC 2920 3.2 (5) */
 	NOARG = 2,		/* 501 if arguments follow, RFC 5321 4.3.2 */
 	EIGHT = 4,		/* looks at 8-bit arguments itself */
+	OCTETS = 8,		/* octets follow: the handler looks at all of its arguments itself */
 };
 
 static const struct smtp_verb {
@@ -26,6 +27,7 @@ static const struct smtp_verb {
 	{ "MAIL",	cmd_mail,	ST_HELO,		EIGHT },	/* 4.1.1.2 */
 	{ "RCPT",	cmd_rcpt,	ST_MAIL | ST_RCPT,	EIGHT },	/* 4.1.1.3 */
 	{ "DATA",	cmd_data,	ST_RCPT,		NOARG | LAST },	/* 4.1.1.4 */
+	{ "BDAT",	cmd_bdat,	ST_ANY,			OCTETS },	/* RFC 3030 2 */
 	{ "EHLO",	cmd_ehlo,	ST_ANY,			LAST },		/* 4.1.1.1 */
 	{ "QUIT",	cmd_quit,	ST_ANY,			NOARG | LAST },	/* 4.1.1.10 */
 	{ "RSET",	cmd_rset,	ST_ANY,			NOARG },	/* 4.1.1.5 */
@@ -58,6 +60,8 @@ wrong_state(const struct smtp_session *s)
 	case ST_MAIL:
 		return (strcmp(s->verb, "MAIL") == 0 ? "a transaction is open already" :
 		    "a recipient that is accepted first");
+	case ST_CHUNKS:
+		return ("BDAT was said: go on with BDAT, or RSET");	/* RFC 3030 2 */
 	default:
 		return ("a transaction is open already");
 	}
@@ -132,7 +136,7 @@ dispatch(struct smtp_session *s, struct slice line, int *last)
 		smtp_refuse(s, 503, "5.5.1", "%s", wrong_state(s));
 	else if ((v->flags & NOARG) != 0 && s->args.n != 0)
 		smtp_refuse(s, 501, "5.5.4", "%s takes no argument", v->verb);
-	else if (octets_ok(s, v->flags))
+	else if ((v->flags & OCTETS) != 0 || octets_ok(s, v->flags))
 		v->handler(s);
 }
 

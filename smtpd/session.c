@@ -14,14 +14,17 @@ static const struct {
 	uint32_t	from;
 	uint32_t	to;
 } steps[] = {
-	{ ST_CONNECT,	ST_HELO },
-	{ ST_HELO,	ST_HELO | ST_MAIL | ST_ASK },
-	{ ST_MAIL,	ST_HELO | ST_RCPT | ST_ASK },
-	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA | ST_ASK },
+	{ ST_CONNECT,	ST_HELO | ST_BDAT },
+	{ ST_HELO,	ST_HELO | ST_MAIL | ST_ASK | ST_BDAT },
+	{ ST_MAIL,	ST_HELO | ST_RCPT | ST_ASK | ST_BDAT },
+	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA | ST_ASK | ST_BDAT },
 	{ ST_ASK,	ST_HELO | ST_MAIL | ST_RCPT },
-	{ ST_NAME,	ST_HELO | ST_DATA },
+	{ ST_NAME,	ST_HELO | ST_DATA | ST_BDAT },
 	{ ST_DATA,	ST_HELO | ST_COMMIT },
 	{ ST_COMMIT,	ST_HELO },
+	/* A chunk that belongs to no message leaves all as it was. */
+	{ ST_BDAT,	ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_CHUNKS | ST_COMMIT },
+	{ ST_CHUNKS,	ST_HELO | ST_BDAT },
 };
 
 void
@@ -83,6 +86,8 @@ void
 smtp_reset(struct smtp_session *s)
 {
 	end_txn(s);
+	s->chunk.skipped = 0;
+	s->chunk.told = 0;
 	if (s->state != ST_CONNECT && s->state != ST_CLOSED)
 		smtp_set_state(s, ST_HELO);
 	s->command_ms = s->now_ms;
@@ -117,6 +122,8 @@ smtp_input(struct smtp_session *s, struct slice in, uint64_t now_ms)
 	while (off < in.n && !last && !smtp_blocked(s) && s->env->out->len < REPLIES_HIGH) {
 		if (s->state == ST_DATA)
 			n = smtp_body_input(s, slice_make(in.p + off, in.n - off));
+		else if (s->state == ST_BDAT)
+			n = smtp_chunk_input(s, slice_make(in.p + off, in.n - off));
 		else
 			n = smtp_command_input(s, slice_make(in.p + off, in.n - off), &last);
 		if (n == 0)
@@ -138,7 +145,7 @@ int
 smtp_blocked(const struct smtp_session *s)
 {
 	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_CLOSED)) != 0 ||
-	    (s->state == ST_DATA && s->txn->blocked_ms != 0));
+	    ((s->state & (ST_DATA | ST_BDAT)) != 0 && s->txn != NULL && s->txn->blocked_ms != 0));
 }
 
 void
@@ -151,10 +158,11 @@ smtp_result(struct smtp_session *s, enum txn_status status, uint64_t msgid, uint
 		[TXN_IO] = FATE_IO,
 		[TXN_MISMATCH] = FATE_IO,
 	};
-	char	id[MSGID_STRLEN];
+	char		id[MSGID_STRLEN];
+	uint32_t	n;
 
 	s->now_ms = now_ms;
-	if (s->state == ST_DATA && s->txn->begun) {
+	if ((s->state & (ST_DATA | ST_BDAT | ST_CHUNKS)) != 0 && s->txn != NULL && s->txn->begun) {
 		/* Refused before the end, or a word that nobody asked for: never a 250. */
 		s->txn->begun = 0;
 		s->txn->fate = status == TXN_DURABLE ? FATE_IO : fates[status];
@@ -166,7 +174,9 @@ smtp_result(struct smtp_session *s, enum txn_status status, uint64_t msgid, uint
 	if (status == TXN_DURABLE) {
 		s->messages++;
 		s->errors = s->commands = 0;
-		smtp_replyf(s, 250, "2.0.0", "Ok: queued as %s", msgid_str(msgid, id));
+		/* RFC 2033 4.2: a reply for each recipient; the message has one answer for all. */
+		for (n = s->lmtp ? s->txn->nrcpt : 1; n != 0 && s->state != ST_CLOSED; n--)
+			smtp_replyf(s, 250, "2.0.0", "Ok: queued as %s", msgid_str(msgid, id));
 		smtp_reset(s);
 	} else
 		smtp_body_reply(s, fates[status]);
@@ -181,13 +191,13 @@ smtp_credit(struct smtp_session *s, uint32_t octets, uint64_t now_ms)
 	uint64_t	 waited;
 
 	s->now_ms = now_ms;
-	if (s->state != ST_DATA)
+	if ((s->state & (ST_DATA | ST_BDAT | ST_CHUNKS)) == 0 || t == NULL)
 		return;
 	if (__builtin_add_overflow(t->window, octets, &t->window))
 		t->window = UINT32_MAX;
 	if (t->blocked_ms == 0)
 		return;
-	if (t->fate == FATE_OK && (t->window == 0 || s->env->throttled))
+	if (t->fate == FATE_OK && smtp_body_room(s) == 0)
 		return;
 	waited = now_ms - t->blocked_ms;	/* not the client's fault */
 	t->since_ms += waited;
@@ -220,7 +230,7 @@ smtp_name(struct smtp_session *s, const char *name, uint64_t now_ms)
 	if (slice_copy(slice_str(name), s->name, sizeof(s->name)) != E_OK)
 		s->name[0] = '\0';
 	if (s->state == ST_NAME)
-		smtp_body_start(s);
+		s->chunk.waits ? smtp_chunk_start(s) : smtp_body_start(s);
 }
 
 uint64_t
@@ -234,6 +244,7 @@ smtp_deadline(const struct smtp_session *s)
 	case ST_COMMIT:
 		return (s->txn->last_ms + COMMIT_WAIT_MS);
 	case ST_DATA:
+	case ST_BDAT:
 		return (smtp_body_deadline(s));
 	default:
 		return (s->command_ms + s->env->conf->smtpd.command_timeout * UINT64_C(1000));
@@ -256,7 +267,8 @@ smtp_time(struct smtp_session *s, uint64_t now_ms)
 		smtp_body_reply(s, FATE_IO);
 		break;
 	case ST_DATA:
-		if (s->txn->blocked_ms != 0)
+	case ST_BDAT:
+		if (s->txn != NULL && s->txn->blocked_ms != 0)
 			smtp_refuse_close(s, "queue-timeout", 421, "4.3.0",
 			    "%s the queue takes no more of this message", s->env->conf->hostname);
 		else
@@ -264,6 +276,10 @@ smtp_time(struct smtp_session *s, uint64_t now_ms)
 			    "%s data came too slowly", s->env->conf->hostname);
 		break;
 	default:
+		if (s->name_pending && now_ms < s->command_ms + s->env->conf->smtpd.command_timeout * UINT64_C(1000)) {
+			smtp_name(s, "", now_ms);	/* rules ask for it, and go without it now */
+			break;
+		}
 		smtp_replyf(s, 421, "4.4.2", "%s no command came in time", s->env->conf->hostname);
 		smtp_close(s, "command-timeout");
 		break;
@@ -276,7 +292,7 @@ smtp_stop(struct smtp_session *s, int force, uint64_t now_ms)
 	s->now_ms = now_ms;
 	if (s->state == ST_CLOSED)
 		return;
-	if (!force && (s->state & (ST_NAME | ST_DATA | ST_COMMIT)) != 0)
+	if (!force && (s->state & (ST_NAME | ST_DATA | ST_BDAT | ST_CHUNKS | ST_COMMIT)) != 0)
 		return;
 	smtp_replyf(s, 421, "4.3.2", "%s stops, please come back later", s->env->conf->hostname);
 	smtp_close(s, "stop");

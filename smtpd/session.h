@@ -4,7 +4,7 @@
  * Octets, answers and the time go in; replies go into env->out and actions through
  * env->ops.  No socket, no file, no clock: the shell (conn.c), the tests and the fuzzer feed the
  * same core.  RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING),
- * 6152 (8BITMIME), 9422 (LIMITS).
+ * 3030 (CHUNKING, BINARYMIME), 6152 (8BITMIME), 9422 (LIMITS); 2033 (LMTP).
  *
  * Cuts do not matter: what smtp_input() did not take is offered again with more behind
  * it, and every reply and every octet of a body is the same however the client's octets were cut.
@@ -25,10 +25,11 @@
 #include "common/limits.h"
 #include "common/slice.h"
 #include "smtpd/data.h"
-#include "smtpd/trace.h"
+#include "smtpd/header.h"
+#include "smtpd/lines.h"
 
 #define REPLIES_HIGH		8192		/* replies waiting in env->out before input has to wait */
-#define REPLIES_MAX		(64u << 10)	/* cap of env->out: REPLIES_HIGH and the longest reply fit well */
+#define REPLIES_MAX		(256u << 10)	/* cap of env->out: REPLIES_HIGH and LMTP's RCPT_MAX replies to one message */
 #define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
 #define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
@@ -49,7 +50,7 @@ enum smtp_state {
 	ST_ASK = 256,		/* a command waits for an answer: RCPT for a call-ahead, ETRN for queue */
 	ST_BDAT = 512,		/* the octets of a chunk are being read (RFC 3030) */
 	ST_CHUNKS = 1024,	/* between two chunks */
-	ST_ANY = ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT,	/* where commands are read */
+	ST_ANY = ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_CHUNKS,	/* where commands are read */
 };
 
 enum smtp_fate {		/* what the reply after the final dot will be */
@@ -59,14 +60,23 @@ enum smtp_fate {		/* what the reply after the final dot will be */
 	FATE_FULL,		/* 452 4.3.1 */
 	FATE_IO,		/* 451 4.3.0 */
 	FATE_MEMORY,		/* 452 4.3.0: ours */
+	FATE_HEADER_SIZE,	/* 552 5.3.4 */
+	FATE_HEADER_COUNT,	/* 552 5.3.4 */
+	FATE_LINE,		/* 554 5.6.0 */
+	FATE_NUL,		/* 550 5.6.0 */
+	FATE_FROM,		/* 554 5.6.0 */
+	FATE_BARE_CR,		/* 554 5.6.11: by BDAT; by DATA the session ends */
+	FATE_BARE_LF,		/* 554 5.6.11 */
 	FATES
 };
 
 struct smtp_txn {		/* a mail transaction; while there is none, no memory */
 	struct smtp_txn	*next;		/* in the pool */
 	uint64_t	 size_hint;	/* SIZE= or 0 */
-	uint64_t	 octets_in;	/* of DATA, dots and all: rate and discard */
-	uint64_t	 body_len;	/* of the message as handed on */
+	uint64_t	 octets_in;	/* of DATA, dots and all, or of chunks: rate and discard */
+	uint64_t	 taken;		/* of the message as it came, or came before it failed */
+	uint64_t	 size_max;	/* message-size-limit when it began */
+	uint64_t	 body_len;	/* and as handed on */
 	uint64_t	 since_ms;	/* start of data, moved on by the time we made the client wait */
 	uint64_t	 last_ms;	/* last octets, or the final dot */
 	uint64_t	 blocked_ms;	/* since when window or queue hold us up; 0: they do not */
@@ -74,7 +84,11 @@ struct smtp_txn {		/* a mail transaction; while there is none, no memory */
 	uint32_t	 nrcpt;
 	uint32_t	 id;		/* the shell's number */
 	struct data_decoder dec;
-	struct trace	 trace;
+	struct header	 header;
+	struct header_limits limits;
+	struct lines	 lines;
+	uint32_t	 line_max;	/* 0: any */
+	uint8_t		 lined;		/* lines are looked at, not only by the decoder */
 	uint8_t		 body;		/* enum body_kind */
 	uint8_t		 begun;		/* queue knows of it and has not ended it */
 	uint8_t		 fate;		/* enum smtp_fate; not FATE_OK: the rest is discarded */
@@ -91,6 +105,19 @@ struct smtp_txn {		/* a mail transaction; while there is none, no memory */
 	struct buf	 rcpts;		/* records: notify (one octet), address NUL, orcpt NUL; see txn_rcpt_next() */
 	char		 envid[ENVID_MAX + 1];
 	char		 sender[ADDRESS_MAX + 1];
+};
+
+struct smtp_chunk {		/* BDAT */
+	uint64_t	 size;		/* as announced */
+	uint64_t	 left;		/* octets still to come */
+	uint64_t	 skipped;	/* octets of chunks that belong to no message, since the last reset (R4) */
+	uint64_t	 since_ms;	/* its start, and its last octets: while it is skipped */
+	uint64_t	 last_ms;
+	const char	*skip;		/* why it belongs to no message; NULL: it does */
+	uint32_t	 from;		/* enum smtp_state at its command */
+	uint8_t		 last;		/* LAST was said */
+	uint8_t		 waits;		/* ST_NAME: for the client's name */
+	uint8_t		 told;		/* the client knows that this message, or these chunks, failed */
 };
 
 struct smtp_session;
@@ -154,6 +181,7 @@ struct smtp_session {
 	uint8_t		 name_pending;	/* the shell asked resolver */
 	uint8_t		 quiet;		/* not SMTP at all: no reply, end at once */
 	struct net_addr	 client;
+	struct smtp_chunk chunk;
 	const char	*listener;	/* the shell's */
 	const struct conf_listener *conf_listener;	/* of the snapshot in use; the shell renews it at a reload; NULL: gone */
 	char		*origin;	/* XFORWARD's client for the log, malloc'd; NULL none */
@@ -227,14 +255,25 @@ int	txn_rcpt_next(struct slice *rest, struct txn_rcpt *);
 size_t	smtp_command_input(struct smtp_session *, struct slice in, int *last);
 /* body.c */
 size_t	smtp_body_input(struct smtp_session *, struct slice in);
-void	smtp_body_start(struct smtp_session *);
-void	smtp_body_reply(struct smtp_session *, enum smtp_fate);
+void	smtp_body_start(struct smtp_session *);			/* after DATA: 354 */
+void	smtp_body_begin(struct smtp_session *, int chunks);	/* a message, by DATA or BDAT */
+void	smtp_body_take(struct smtp_session *, struct slice);	/* its octets, within smtp_body_room() */
+size_t	smtp_body_room(const struct smtp_session *);
+void	smtp_body_end(struct smtp_session *);			/* all of it is here */
+void	smtp_body_fail(struct smtp_session *, enum smtp_fate);	/* from now on octets are dropped */
+void	smtp_body_refuse(struct smtp_session *, enum smtp_fate);	/* one reply, nothing else */
+void	smtp_body_reply(struct smtp_session *, enum smtp_fate);	/* a reply, or one per recipient, and the end of it */
+uint64_t smtp_body_limit(const struct smtp_session *);		/* message-size-limit, never 0 */
+uint64_t smtp_body_patience(const struct smtp_session *);	/* octets read at most to be heard */
+enum smtp_fate smtp_queue_fate(const struct smtp_session *);	/* FATE_OK: it takes messages */
 int	smtp_queue_takes(struct smtp_session *);	/* else it has refused */
 uint64_t smtp_body_deadline(const struct smtp_session *);
+/* bdat.c */
+size_t	smtp_chunk_input(struct smtp_session *, struct slice in);
+void	smtp_chunk_start(struct smtp_session *);
 
 /* destination.c: whether this client may send to a; dst gets the address to hand on.  Refuses by itself. */
 int	smtp_destination(struct smtp_session *, const struct addr *, char dst[ADDRESS_MAX + 1]);
-
 /* Handlers: s->args holds the arguments. */
 void	cmd_ehlo(struct smtp_session *);
 void	cmd_helo(struct smtp_session *);

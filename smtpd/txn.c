@@ -199,7 +199,7 @@ txn_commit(struct smtp_session *s)
 	m.txn = c->txn_id;
 	m.nrcpt = s->txn->nrcpt;
 	m.body_len = s->txn->body_len;
-	m.hops = (uint8_t)s->txn->trace.received;	/* at most HOPS_MAX */
+	m.hops = (uint8_t)s->txn->header.received;	/* at most HOPS_MAX */
 	m.header8 = s->txn->header8;
 	return (ipc_send(c->d->queue, TXN_COMMIT, txn_commit, &m));
 }

@@ -1,5 +1,5 @@
 /*
- * data_test.c -- the DATA decoder, the hop count and the parameters, over every cut of each input.
+ * data_test.c -- the DATA decoder and the parameters, over every cut of each input.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +13,6 @@
 #include "common/err.h"
 #include "smtpd/data.h"
 #include "smtpd/params.h"
-#include "smtpd/trace.h"
 
 #define OUT_MAX	8192
 
@@ -183,40 +182,6 @@ no_room_takes_no_message_octet(void **state)
 
 static const struct {
 	const char	*in;
-	unsigned	 received;
-} headers[] = {
-	{ "", 0 },
-	{ "Received: a\r\n\r\nReceived: b\r\n", 1 },
-	{ "received:\r\nRECEIVED  \t:\r\n", 2 },
-	{ " Received: folded\r\n", 0 },
-	{ "Received\r\nReceived: x", 1 },
-	{ "Receivedx: y\r\nReceive: y\r\nX-Received: y\r\n", 0 },
-	{ "\r\nReceived: body\r\n", 0 },
-	{ "Subject: Received: not a field\r\n\tReceived: folded\r\nReceived:a\r\n", 1 },
-	{ "ReceivedReceived: a\r\nReceived x: a\r\n", 0 },
-};
-
-static void
-trace_table_all_cuts(void **state)
-{
-	struct trace	t;
-	size_t		i, k, n;
-
-	for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-		n = strlen(headers[i].in);
-		for (k = 0; k <= n; k++) {
-			trace_init(&t);
-			trace_feed(&t, slice_make(headers[i].in, k));
-			trace_feed(&t, slice_make(headers[i].in + k, n - k));
-			if (t.received != headers[i].received)
-				fail_msg("header %zu cut at %zu: wanted %u, got %u", i, k,
-				    headers[i].received, t.received);
-		}
-	}
-}
-
-static const struct {
-	const char	*in;
 	int		 err;		/* of the first */
 	const char	*keyword, *value;
 	const char	*rest;
@@ -261,7 +226,6 @@ main(void)
 		cmocka_unit_test(decoder_table_all_cuts),
 		cmocka_unit_test(stuffing_round_trip),
 		cmocka_unit_test(no_room_takes_no_message_octet),
-		cmocka_unit_test(trace_table_all_cuts),
 		cmocka_unit_test(params_table),
 	};
 

@@ -16,6 +16,7 @@
  *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came
  * 			depends on the cuts
  *   B: text		the body handed on in the last transaction, whole, is text
+ *   R: 250		the next reply, of any number of lines, has this code
  *   X: reason		the session is over, for that reason, and all replies were looked at
  *   W: blocked|reading	what the session waits for
  *   P:			stop the server, softly;  "P: force" at once
@@ -38,6 +39,7 @@
 #include "common/err.h"
 #include "common/siphash.h"
 #include "smtpd/session.h"
+#include "tests/common/table_kit.h"
 
 #define LINE_MAX_TEXT	(4u << 20)
 
@@ -63,7 +65,8 @@ struct run {
 	size_t		 text_len;
 };
 
-static const char *lc_all[] = { "alice", "bob", "odd%name" };
+static const char *const	recipients[] = { "alice", "bob", "odd%name" };
+static struct table		 recipient_table;
 
 static void
 bad(struct run *r, const char *what, struct slice want, struct slice got)
@@ -114,7 +117,7 @@ op_commit(struct smtp_session *s)
 
 	assert_int_equal(r->body.len, s->txn->body_len);
 	return (buf_addf(&r->calls, "commit %u %llu %u\n", s->txn->nrcpt,
-	    (unsigned long long)s->txn->body_len, s->txn->trace.received));
+	    (unsigned long long)s->txn->body_len, s->txn->header.received));
 }
 
 static void
@@ -273,6 +276,14 @@ conf_line(struct run *r, const char *p)
 		r->conf.smtpd.commands_max = (uint32_t)v;
 	else if (strcmp(key, "min-rate") == 0)
 		r->conf.smtpd.min_rate = (uint32_t)v;
+	else if (strcmp(key, "header-size-max") == 0)
+		r->conf.smtpd.header_size_max = (uint32_t)v;
+	else if (strcmp(key, "header-count-max") == 0)
+		r->conf.smtpd.header_count_max = (uint32_t)v;
+	else if (strcmp(key, "line-max") == 0)
+		r->conf.smtpd.line_max = (uint32_t)v;
+	else if (strcmp(key, "lmtp") == 0)
+		r->s.lmtp = r->s.esmtp = 1;
 	else if (strcmp(key, "relay-client") == 0)
 		r->s.may_relay = 1;
 	else if (strcmp(key, "name-pending") == 0)
@@ -303,6 +314,24 @@ expect_line(struct run *r, struct buf *from, const char *end, const char *what)
 	} else if (got.n != n || memcmp(got.p, r->text, n) != 0)
 		bad(r, what, slice_make(r->text, n), got);
 	buf_drain(from, got.n + strlen(end));
+}
+
+/* All lines of one reply. */
+static void
+expect_reply(struct run *r)
+{
+	struct slice	 got;
+	const char	*lf;
+	int		 more;
+
+	do {
+		got = buf_slice(&r->said);
+		lf = got.n != 0 ? memchr(got.p, '\n', got.n) : NULL;
+		if (lf == NULL || r->text_len != 3 || lf - got.p < 5 || memcmp(got.p, r->text, 3) != 0)
+			bad(r, "reply", slice_make(r->text, r->text_len), got);
+		more = got.p[3] == '-';
+		buf_drain(&r->said, (size_t)(lf + 1 - got.p));
+	} while (more);
 }
 
 /* "begin ..." and "abort", or neither. */
@@ -409,6 +438,9 @@ one_line(struct run *r, const char *line)
 		for (; times != 0; times--)
 			expect_line(r, &r->said, "\r\n", "reply");
 		break;
+	case 'R':
+		expect_reply(r);
+		break;
 	case 'A':
 		if (r->text_len == 7 && memcmp(r->text, "aborted", 7) == 0)
 			expect_aborted(r);
@@ -460,13 +492,16 @@ static void
 setup(struct run *r)
 {
 	static struct conf_domain	domains[] = {
-		{ .name = "all.example", .all = 1, .deliver = { .kind = HOP_MAILDIR } },
-		{ .name = "branch.example", .relay = 1 },
-		{ .name = "mx.example.org", .nrcpt = 3, .rcpt = lc_all, .deliver = { .kind = HOP_MAILDIR } },
+		{ .name = "all.example", .all = 1, .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
+		{ .name = "branch.example", .relay = 1, .catch_all = "" },
+		{ .name = "mx.example.org", .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
 	};
+
+	domains[2].recipients = recipient_table;
 
 	r->conf.hostname = "mx.example.org";
 	r->conf.postmaster = "";
+	r->conf.recipient_delimiter = "";
 	r->conf.message_size_limit = 1000000;
 	r->conf.ndomains = 3;
 	r->conf.domains = domains;
@@ -476,6 +511,8 @@ setup(struct run *r)
 	r->conf.smtpd.errors_max = SESSION_ERRORS_MAX;
 	r->conf.smtpd.commands_max = SESSION_COMMANDS_MAX;
 	r->conf.smtpd.rcpt_max = RCPT_MAX;
+	r->conf.smtpd.header_size_max = 1u << 20;
+	r->conf.smtpd.header_count_max = 2000;
 	buf_init(&r->out, REPLIES_MAX);
 	buf_init(&r->said, 8u << 20);
 	buf_init(&r->calls, 1u << 20);
@@ -550,6 +587,7 @@ main(void)
 	int			 rc;
 
 	siphash_seed();
+	recipient_table = kit_present(recipients, sizeof(recipients) / sizeof(recipients[0]));
 	if (glob("tests/smtpd/*.smtp", 0, NULL, &g) != 0 || g.gl_pathc == 0 ||
 	    (tests = calloc(g.gl_pathc, sizeof(*tests))) == NULL) {
 		fprintf(stderr, "no transcripts in tests/smtpd: run from the top folder\n");
@@ -563,5 +601,6 @@ main(void)
 	rc = _cmocka_run_group_tests("transcripts", tests, g.gl_pathc, NULL, NULL);
 	free(tests);
 	globfree(&g);
+	free((void *)(uintptr_t)recipient_table.image.p);
 	return (rc);
 }
