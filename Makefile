@@ -23,14 +23,15 @@ pickup_BIN   = postern-pickup
 ctl_BIN      = posternctl
 sendmail_BIN = sendmail
 master_PC   = libuv libseccomp libcap-ng
-conf_PC     = libuv libseccomp libcap-ng libconfuse
-smtpd_PC    = libuv libseccomp libcap-ng
+conf_PC     = libuv libseccomp libcap-ng libconfuse libidn2
+smtpd_PC    = libuv libseccomp libcap-ng libidn2
 queue_PC    = libuv libseccomp libcap-ng lmdb libxxhash
 deliver_PC  = libuv libseccomp libcap-ng
 resolver_PC = libuv libseccomp libcap-ng libunbound
 pickup_PC   = libuv libseccomp libcap-ng
-ctl_PC      = libuv jansson
+ctl_PC      = libuv jansson libidn2
 sendmail_PC = libuv
+common_PC   = libuv libseccomp libcap-ng libidn2
 
 # SAN=address or SAN=thread builds beside the plain build; B is where.
 SAN ?=
@@ -97,7 +98,7 @@ endef
 $(foreach r,$(ROOMS),$(eval $(call room,$(r))))
 $(B)/tests/common/%: $(B)/tests/common/%.o $(B)/lib/common.a
 	@mkdir -p $(@D)
-	$(CC) $(OPT) $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka libuv libseccomp libcap-ng) -pthread
+	$(CC) $(OPT) $(HARDEN_LD) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka $(common_PC)) -pthread
 
 UNIT_TESTS = $(patsubst %.c,$(B)/%,$(wildcard tests/common/*_test.c $(foreach r,$(ROOMS),tests/$(r)/*_test.c)))
 .PRECIOUS: $(B)/%.o

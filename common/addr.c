@@ -1,20 +1,24 @@
 /*
- * addr.c -- the grammar of paths, mailboxes and domains.  Core.  RFC 5321 4.1.2, 4.1.3.
+ * addr.c -- the grammar of paths, mailboxes and domains.  Core.  RFC 5321 4.1.2, 4.1.3; RFC 6531 3.3.
  *
  * One cursor runs over the octets; what it has accepted is written to the canonical text at
- * the same time.  Canonical text is never longer than what was written, so the limits on the
- * written form hold for both.
+ * the same time.  A canonical local part is never longer than what was written, so the limit on the
+ * written form holds for both; a domain is measured as written and as A-labels.
  */
 #include "common/addr.h"
 
 #include "common/err.h"
+#include "common/utf8.h"
 
 #define LITERAL_MAX	64	/* octets of an address literal with its brackets; the longest is 53 */
 
 struct cursor {
 	const char	*p, *end;
 	const char	*why;
+	int		 utf8;		/* characters that are not ASCII are taken */
 };
+
+static domain_to_ascii	*to_ascii;
 
 static int
 fail(struct cursor *c, int err, const char *why)
@@ -27,6 +31,19 @@ static int
 peek(const struct cursor *c)
 {
 	return (c->p < c->end ? (unsigned char)*c->p : -1);
+}
+
+/* A character that is not ASCII, and no control character, at the cursor; its octets or 0. */
+static size_t
+utf8_here(const struct cursor *c)
+{
+	uint32_t	ch;
+	size_t		n;
+
+	if (!c->utf8 || peek(c) < 0x80)
+		return (0);
+	n = utf8_next(slice_make(c->p, (size_t)(c->end - c->p)), &ch);
+	return (ch >= 0xa0 ? n : 0);
 }
 
 static int
@@ -47,14 +64,14 @@ is_domain_char(int c)
 	return (is_alnum(c) || c == '-' || c == '_' || c == '.');
 }
 
-/* Whether the unquoted text is a Dot-string, which needs no quotes. */
+/* Whether the unquoted text is a Dot-string, which needs no quotes.  Octets past ASCII are UTF-8 that was checked. */
 static int
 is_dot_string(const char *p, size_t n)
 {
 	int	 dot = 1;	/* an atom must start here */
 
 	for (size_t i = 0; i < n; i++) {
-		if (p[i] == '.' ? dot : !is_atext((unsigned char)p[i]))
+		if (p[i] == '.' ? dot : !is_atext((unsigned char)p[i]) && (unsigned char)p[i] < 0x80)
 			return (0);
 		dot = p[i] == '.';
 	}
@@ -64,8 +81,10 @@ is_dot_string(const char *p, size_t n)
 static int
 unexpected(struct cursor *c, const char *what)
 {
-	return (fail(c, E_SYNTAX, peek(c) >= 0x80 ?
-	    "address is not ASCII, and SMTPUTF8 is not offered" : what));
+	if (peek(c) < 0x80)
+		return (fail(c, E_SYNTAX, what));
+	return (fail(c, E_SYNTAX, c->utf8 ? "address holds what is not UTF-8, or a control character" :
+	    "address is not ASCII"));
 }
 
 /* Writes plain, which holds n octets, quoted if it must be; its length. */
@@ -93,8 +112,8 @@ parse_quoted(struct cursor *c, struct addr *a)
 {
 	const char	*start = c->p++;
 	char		 plain[LOCAL_PART_MAX];
-	size_t		 n = 0;
-	int		 ch;
+	size_t		 n = 0, used;
+	int		 ch, pair;
 
 	for (;; c->p++) {
 		ch = peek(c);
@@ -104,16 +123,23 @@ parse_quoted(struct cursor *c, struct addr *a)
 			return (fail(c, E_LIMIT, "local part longer than 64 octets"));
 		if (ch == '"')
 			break;
-		if (ch == '\\') {
+		pair = ch == '\\';
+		if (pair) {
 			c->p++;
 			if ((ch = peek(c)) == -1)
 				return (fail(c, E_SYNTAX, "quoted local part has no end"));
 		}
-		if (ch < 0x20 || ch > 0x7e)
+		if (!pair && (used = utf8_here(c)) != 0)	/* a quoted pair is ASCII */
+			a->utf8 = 1;
+		else if (ch < 0x20 || ch > 0x7e)
 			return (unexpected(c, "control character in a quoted local part"));
-		if (n == sizeof(plain))
+		else
+			used = 1;
+		if (used > sizeof(plain) - n)
 			return (fail(c, E_LIMIT, "local part longer than 64 octets"));
-		plain[n++] = (char)ch;
+		memcpy(plain + n, c->p, used);
+		n += used;
+		c->p += used - 1;
 	}
 	c->p++;
 	a->local_len = (uint16_t)put_local(a->text, plain, n);
@@ -128,8 +154,15 @@ parse_local(struct cursor *c, struct addr *a)
 
 	if (peek(c) == '"')
 		return (parse_quoted(c, a));
-	while (is_atext(peek(c)) || peek(c) == '.')
-		c->p++;
+	for (;;) {
+		if ((n = utf8_here(c)) != 0)
+			a->utf8 = 1;
+		else if (is_atext(peek(c)) || peek(c) == '.')
+			n = 1;
+		else
+			break;
+		c->p += n;
+	}
 	n = (size_t)(c->p - start);
 	if (n == 0)
 		return (unexpected(c, "local part is missing"));
@@ -143,15 +176,24 @@ parse_local(struct cursor *c, struct addr *a)
 }
 
 static int
-parse_domain_name(struct cursor *c, char dst[static DOMAIN_MAX + 1])
+parse_domain_name(struct cursor *c, char dst[static DOMAIN_MAX + 1], uint8_t *utf8)
 {
 	const char	*start = c->p;
+	size_t		 n;
 
-	while (is_domain_char(peek(c)))
-		c->p++;
+	for (;;) {
+		if ((n = utf8_here(c)) != 0)
+			*utf8 = 1;
+		else if (is_domain_char(peek(c)))
+			n = 1;
+		else
+			break;
+		c->p += n;
+	}
 	if (c->p == start)
 		return (unexpected(c, "domain is missing"));
-	return (domain_parse(dst, slice_make(start, (size_t)(c->p - start)), &c->why));
+	return ((c->utf8 ? domain_parse_utf8 : domain_parse)(dst,
+	    slice_make(start, (size_t)(c->p - start)), &c->why));
 }
 
 static int
@@ -206,12 +248,12 @@ parse_mailbox(struct cursor *c, struct addr *a, unsigned flags)
 	a->domain_off = (uint16_t)(a->local_len + 1);
 	if (peek(c) == '[')
 		return (parse_literal(c, a));
-	return (parse_domain_name(c, a->text + a->domain_off));
+	return (parse_domain_name(c, a->text + a->domain_off, &a->utf8));
 }
 
 /* A-d-l = "@" Domain *( "," "@" Domain ) ":", which is checked and forgotten (appendix C). */
 static int
-skip_source_route(struct cursor *c)
+skip_source_route(struct cursor *c, uint8_t *utf8)
 {
 	char	 domain[DOMAIN_MAX + 1];
 	int	 err;
@@ -220,7 +262,7 @@ skip_source_route(struct cursor *c)
 		if (peek(c) != '@')
 			return (unexpected(c, "source route is malformed"));
 		c->p++;
-		if ((err = parse_domain_name(c, domain)) != E_OK)
+		if ((err = parse_domain_name(c, domain, utf8)) != E_OK)
 			return (err);
 		if (peek(c) == ':')
 			break;
@@ -243,7 +285,7 @@ finish(struct cursor *c, int err, const char **why)
 int
 addr_parse_path(struct addr *a, struct slice in, size_t *used, unsigned flags, const char **why)
 {
-	struct cursor	 c = { in.p, in.n != 0 ? in.p + in.n : in.p, "" };
+	struct cursor	 c = { in.p, in.n != 0 ? in.p + in.n : in.p, "", (flags & ADDR_UTF8) != 0 };
 	int		 err;
 
 	memset(a, 0, sizeof(*a));
@@ -254,7 +296,7 @@ addr_parse_path(struct addr *a, struct slice in, size_t *used, unsigned flags, c
 		if (!(flags & ADDR_NULL_OK))
 			return (finish(&c, fail(&c, E_SYNTAX, "address is empty"), why));
 	} else {
-		if (peek(&c) == '@' && (err = skip_source_route(&c)) != E_OK)
+		if (peek(&c) == '@' && (err = skip_source_route(&c, &a->utf8)) != E_OK)
 			return (finish(&c, err, why));
 		if ((err = parse_mailbox(&c, a, flags)) != E_OK)
 			return (finish(&c, err, why));
@@ -270,7 +312,7 @@ addr_parse_path(struct addr *a, struct slice in, size_t *used, unsigned flags, c
 int
 addr_parse(struct addr *a, struct slice in, const char **why)
 {
-	struct cursor	 c = { in.p, in.n != 0 ? in.p + in.n : in.p, "" };
+	struct cursor	 c = { in.p, in.n != 0 ? in.p + in.n : in.p, "", 1 };
 	int		 err;
 
 	memset(a, 0, sizeof(*a));
@@ -301,7 +343,7 @@ addr_local_unquoted(const struct addr *a, char *dst)
 int
 domain_parse(char dst[static DOMAIN_MAX + 1], struct slice s, const char **why)
 {
-	struct cursor	 c = { s.p, NULL, "" };
+	struct cursor	 c = { s.p, NULL, "", 0 };
 	size_t		 label = 0;
 	unsigned char	 ch;
 
@@ -337,6 +379,31 @@ domain_parse(char dst[static DOMAIN_MAX + 1], struct slice s, const char **why)
 		return (finish(&c, fail(&c, E_SYNTAX, "domain label ends with a hyphen"), why));
 	dst[s.n] = '\0';
 	return (finish(&c, E_OK, why));
+}
+
+void
+addr_use_idn(domain_to_ascii *f)
+{
+	to_ascii = f;
+}
+
+int
+domain_parse_utf8(char dst[static DOMAIN_MAX + 1], struct slice s, const char **why)
+{
+	struct cursor	 c = { s.p, NULL, "", 1 };
+	char		 text[DOMAIN_MAX + 1], ascii[DOMAIN_MAX + 1];
+	int		 err;
+
+	if (to_ascii == NULL || !utf8_has_8bit(s))
+		return (domain_parse(dst, s, why));
+	if (!utf8_is_text(s))
+		return (finish(&c, fail(&c, E_SYNTAX, "domain holds what is not UTF-8, or a control character"), why));
+	if (slice_copy(s, text, sizeof(text)) != E_OK)
+		return (finish(&c, fail(&c, E_LIMIT, "domain longer than 255 octets"), why));
+	if ((err = to_ascii(ascii, text)) != E_OK)
+		return (finish(&c, fail(&c, err, err == E_LIMIT ? "domain longer than 253 octets as A-labels, or a label than 63" :
+		    err == E_NOMEM ? "no memory for a domain" : "domain is no internationalized domain name"), why));
+	return (domain_parse(dst, slice_str(ascii), why));
 }
 
 int

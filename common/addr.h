@@ -4,7 +4,9 @@
  * RFC 5321 4.1.2 and 4.1.3.  A parsed address is kept in its canonical text:
  * quoted pairs are resolved, a quoted local part is written quoted only if it must
  * be, the domain is in lower case without a final dot.  Local parts keep their case.
- * UTF-8 (RFC 6531) is refused with E_SYNTAX until SMTPUTF8 is offered.
+ *
+ * Where UTF-8 is taken (RFC 6531 3.3) a local part may hold it; U-labels become A-labels here, so that
+ * nobody behind this door sees others.  That needs a room that has called idn_init() (idn.h), else U-labels are E_SYNTAX.
  */
 #ifndef COMMON_ADDR_H
 #define COMMON_ADDR_H
@@ -21,12 +23,14 @@ struct addr {
 	uint16_t	local_len;		/* octets of text before the @, as written (with quotes) */
 	uint16_t	domain_off;		/* where the domain starts; 0 if there is none */
 	uint8_t		literal;		/* the domain is an address literal, in brackets */
+	uint8_t		utf8;			/* as written it was not ASCII: to say it needs SMTPUTF8 */
 	struct net_addr	ip;			/* its address, if literal */
 };
 
 enum {
 	ADDR_NULL_OK = 1,	/* accept <>: a reverse-path */
 	ADDR_POSTMASTER_OK = 2,	/* accept <postmaster> without a domain: a forward-path, 4.5.1 */
+	ADDR_UTF8 = 4,		/* accept UTF-8, RFC 6531 3.3 */
 };
 
 /*
@@ -37,7 +41,7 @@ enum {
  */
 int	addr_parse_path(struct addr *, struct slice in, size_t *used, unsigned flags, const char **why);
 
-/* "user@domain" without brackets: configuration and command line. */
+/* "user@domain" without brackets: configuration and command line.  Takes UTF-8. */
 int	addr_parse(struct addr *, struct slice, const char **why);
 
 static inline const char *
@@ -55,6 +59,13 @@ size_t	addr_local_unquoted(const struct addr *, char *dst);
  * without a final dot, into dst.  E_SYNTAX, E_LIMIT.
  */
 int	domain_parse(char dst[static DOMAIN_MAX + 1], struct slice, const char **why);
+
+/* The same, but U-labels become A-labels: configuration, and what a client says after SMTPUTF8. */
+int	domain_parse_utf8(char dst[static DOMAIN_MAX + 1], struct slice, const char **why);
+
+/* What makes A-labels of U-labels; idn_init() sets it.  E_SYNTAX, E_LIMIT, E_NOMEM. */
+typedef int domain_to_ascii(char dst[static DOMAIN_MAX + 1], const char *utf8);
+void	addr_use_idn(domain_to_ascii *);
 
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]".  General address literals are E_SYNTAX. */
 int	addr_literal_parse(struct net_addr *, struct slice);

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "common/idn.h"
 #include "common/log.h"
 #include "smtpd/smtpd.h"
 
 void
 smtpd_init(struct smtpd *d, struct room *room)
 {
+	idn_init();
 	d->room = room;
 	buf_init(&d->out, REPLIES_MAX);
 	d->env.out = &d->out;

@@ -10,6 +10,7 @@
 
 #include "common/addr.h"
 #include "common/err.h"
+#include "common/idn.h"
 
 #define A10	"aaaaaaaaaa"
 #define A50	A10 A10 A10 A10 A10
@@ -127,12 +128,110 @@ test_plain(void **state)
 	assert_int_equal(addr_literal_parse(&ip, SLICE_LIT("[")), E_SYNTAX);
 }
 
+/* RFC 6531 3.3. */
+static void
+test_utf8(void **state)
+{
+	static const struct { const char *in; unsigned flags; int err; const char *text; int utf8; } cases[] = {
+		{ "<\xc3\xa4@b>", ADDR_UTF8, E_OK, "\xc3\xa4@b", 1 }, { "<\xc3\xa4@b>", 0, E_SYNTAX, NULL, 0 },
+		{ "<a@m\xc3\xbcller.example>", ADDR_UTF8, E_OK, "a@xn--mller-kva.example", 1 },
+		{ "<a@m\xc3\xbcller.example>", 0, E_SYNTAX, NULL, 0 },
+		{ "<a@xn--mller-kva.example>", ADDR_UTF8, E_OK, "a@xn--mller-kva.example", 0 },
+		{ "<a@M\xc3\x9cLLER.Example.>", ADDR_UTF8, E_OK, "a@xn--mller-kva.example", 1 },
+		{ "<a@fa\xc3\x9f.de>", ADDR_UTF8, E_OK, "a@xn--fa-hia.de", 1 },	/* not transitional */
+		{ "<\xd0\xbf@\xd0\xbf\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.\xd1\x80\xd1\x84>", ADDR_UTF8, E_OK, "\xd0\xbf@xn--e1afmkfd.xn--p1ai", 1 },
+		{ "<\xf0\x9f\x98\x80@b>", ADDR_UTF8, E_OK, "\xf0\x9f\x98\x80@b", 1 },
+		{ "<a@b\xe3\x80\x82" "c>", ADDR_UTF8, E_OK, "a@b.c", 1 },	/* another full stop of IDNA */
+		{ "<\"\xc3\xa4\"@b>", ADDR_UTF8, E_OK, "\xc3\xa4@b", 1 }, { "<\"\xc3\xa4 x\"@b>", ADDR_UTF8, E_OK, "\"\xc3\xa4 x\"@b", 1 },
+		{ "<\"\\\xc3\xa4\"@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },	/* quoted pairs are ASCII */
+		{ "<@m\xc3\xbcller.example:a@b>", ADDR_UTF8, E_OK, "a@b", 1 },
+		{ "<\xc0\xaf@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 }, { "<\xed\xa0\x80@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<\xf4\x90\x80\x80@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 }, { "<\xc3@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<\xa4@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 }, { "<\xc2\x85@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<\"\xc2\x85\"@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 }, { "<a@\xc2\x85>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<a@\xff>", ADDR_UTF8, E_SYNTAX, NULL, 0 }, { "<a\x01@\xc3\xa4>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<a@\xef\xbc\xa0" "b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },		/* a wide @ is no @ */
+		{ "<a@\xf0\x9f\x98\x80\xe2\x80\x8d.example>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<a@b..\xc3\xa4>", ADDR_UTF8, E_SYNTAX, NULL, 0 }, { "<.\xc3\xa4@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+		{ "<\xc3\xa4..b@b>", ADDR_UTF8, E_SYNTAX, NULL, 0 },
+	};
+	char		 domain[DOMAIN_MAX + 1];
+	struct addr	 a;
+	size_t		 used;
+	const char	*why = "";
+	int		 err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		err = addr_parse_path(&a, slice_str(cases[i].in), &used, cases[i].flags, &why);
+		if (err != cases[i].err)
+			fail_msg("%zu %s: %s, wanted %s (%s %s)", i, cases[i].in, err_name(err), err_name(cases[i].err), why, a.text);
+		if (err != E_OK) {
+			assert_true(why[0] != '\0');
+			continue;
+		}
+		assert_string_equal(a.text, cases[i].text);
+		assert_int_equal(a.utf8, cases[i].utf8);
+		assert_int_equal(used, strlen(cases[i].in));
+	}
+	assert_int_equal(addr_parse(&a, SLICE_LIT("\xc3\xa4@m\xc3\xbcller.example"), NULL), E_OK);
+	assert_string_equal(a.text, "\xc3\xa4@xn--mller-kva.example");
+	assert_int_equal(domain_parse_utf8(domain, SLICE_LIT("M\xc3\xbcller.example"), NULL), E_OK);
+	assert_string_equal(domain, "xn--mller-kva.example");
+	assert_int_equal(domain_parse_utf8(domain, SLICE_LIT("_a.Example"), NULL), E_OK);
+	assert_int_equal(domain_parse_utf8(domain, slice_make("\xc3\xa4\0b", 4), &why), E_SYNTAX);
+	assert_int_equal(domain_parse(domain, SLICE_LIT("m\xc3\xbcller.example"), NULL), E_SYNTAX);
+	addr_use_idn(NULL);
+	assert_int_equal(domain_parse_utf8(domain, SLICE_LIT("m\xc3\xbcller.example"), NULL), E_SYNTAX);
+	assert_int_equal(addr_parse_path(&a, SLICE_LIT("<\xc3\xa4@b>"), &used, ADDR_UTF8, NULL), E_OK);
+	idn_init();
+}
+
+/* Octets count, not characters; a domain is measured as written and as A-labels. */
+static void
+test_utf8_limits(void **state)
+{
+	char		 in[1024], domain[DOMAIN_MAX + 1];
+	struct addr	 a;
+	size_t		 used;
+
+	(void)state;
+	for (int n = 61; n <= 63; n++) {
+		snprintf(in, sizeof(in), "<%.*s\xc3\xa4@b>", n, A60 A10);
+		assert_int_equal(addr_parse_path(&a, slice_str(in), &used, ADDR_UTF8, NULL), n + 2 <= LOCAL_PART_MAX ? E_OK : E_LIMIT);
+		/* Its quotes count where they are written. */
+		snprintf(in, sizeof(in), "<\"%.*s\xc3\xa4\"@b>", n - 2, A60 A10);
+		assert_int_equal(addr_parse_path(&a, slice_str(in), &used, ADDR_UTF8, NULL), n + 2 <= LOCAL_PART_MAX ? E_OK : E_LIMIT);
+	}
+	/* A label: "xn--" and one hyphen beside its ASCII, then the delta of the other character. */
+	for (int n = 50; n <= 60; n++) {
+		snprintf(in, sizeof(in), "%.*s\xc3\xa4.example", n, A60);
+		if (domain_parse_utf8(domain, slice_str(in), NULL) == E_OK)
+			assert_true(strcspn(domain, ".") <= DOMAIN_LABEL_MAX);
+		else
+			assert_true(n > 54);
+	}
+	for (int n = 254; n <= 256; n++) {	/* as written */
+		snprintf(in, sizeof(in), "\xc3\xa4.%.*s.%s.%s.%s.%s", n - 3 - 204, A60, A50, A50, A50, A50);
+		assert_int_equal(strlen(in), n);
+		assert_int_equal(domain_parse_utf8(domain, slice_str(in), NULL), E_LIMIT);	/* A-labels are longer */
+	}
+	for (int n = 247; n <= 250; n++) {	/* xn--4ca is 5 octets more; 253 is what the DNS has room for, RFC 1035 3.1 */
+		snprintf(in, sizeof(in), "\xc3\xa4.%.*s.%s.%s.%s.%s", n - 3 - 204, A60, A50, A50, A50, A50);
+		assert_int_equal(strlen(in), n);
+		assert_int_equal(domain_parse_utf8(domain, slice_str(in), NULL), n + 5 <= 253 ? E_OK : E_LIMIT);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_paths), cmocka_unit_test(test_limits), cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_utf8), cmocka_unit_test(test_utf8_limits),
 	};
+
+	idn_init();
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
 }
