@@ -12,12 +12,21 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/rcpt.h"
 #include "deliver/job.h"
 #include "deliver/maildir.h"
 #include "deliver/main.h"
+#include "deliver/mime.h"
 
 #define THREADS		"16"	/* they mostly wait for the disk */
 #define HEADER_MAX	(2 * ADDRESS_MAX + 64)
+
+/* A binary message, made lines, since line ends are written as one octet in a maildir (mime.h). */
+struct mailbox_conv {
+	struct mime	 mime;
+	size_t		 n;
+	char		 text[IPC_CHUNK_MAX];	/* for all files at once */
+};
 
 struct mailbox_work {
 	uv_work_t	 req;
@@ -31,6 +40,7 @@ struct mailbox_work {
 	int		 open;		/* the files are being written */
 	int		 last;		/* the body ends with these parts */
 	int		 discard;	/* give up instead */
+	struct mailbox_conv *conv;	/* NULL: the message goes as it is */
 	uint32_t	 nfile;
 	struct maildir_file file[];	/* as the job's recipients */
 };
@@ -61,10 +71,72 @@ file_parts(struct mailbox_work *w, uint32_t i)
 }
 
 static void
+conv_flush(struct mailbox_work *w)
+{
+	for (uint32_t i = 0; i < w->nfile; i++) {
+		if (!w->file[i].skip)
+			maildir_write(&w->file[i], slice_make(w->conv->text, w->conv->n));
+	}
+	w->conv->n = 0;
+}
+
+static int
+conv_out(void *arg, struct slice s)
+{
+	struct mailbox_work *w = arg;
+	struct mailbox_conv *v = w->conv;
+	size_t k;
+
+	for (; s.n != 0; s = slice_make(s.p + k, s.n - k)) {
+		k = sizeof(v->text) - v->n;
+		if (k > s.n)
+			k = s.n;
+		memcpy(v->text + v->n, s.p, k);
+		v->n += k;
+		if (v->n == sizeof(v->text))
+			conv_flush(w);
+	}
+	return (E_OK);
+}
+
+static void
+work_converted(struct mailbox_work *w)
+{
+	struct mime *m = &w->conv->mime;
+	char text[128];
+
+	for (uint32_t i = 0; i < w->nfile && !w->open; i++) {
+		if (!w->file[i].skip)
+			file_begin(w, i);
+	}
+	for (const struct body_part *p = w->part; p != NULL; p = p->next)
+		(void)mime_feed(m, slice_make(p->octets, p->len));	/* stays failed once it has */
+	if (w->last)
+		(void)mime_end(m);
+	if (m->err == E_OK)
+		conv_flush(w);
+	else
+		snprintf(text, sizeof(text), "the binary message cannot be converted: %s", m->why);
+	for (uint32_t i = 0; i < w->nfile; i++) {
+		if (w->file[i].skip)
+			continue;
+		if (m->err != E_OK)
+			maildir_refuse(&w->file[i], (struct enhanced){ 5, 6, 1 }, text);
+		if (w->last)
+			maildir_commit(&w->file[i]);
+	}
+}
+
+static void
 mailbox_work(uv_work_t *req)
 {
 	struct mailbox_work *w = req->data;
 
+	if (w->conv != NULL && !w->discard) {
+		work_converted(w);
+		w->open = 1;
+		return;
+	}
 	for (uint32_t i = 0; i < w->nfile; i++) {
 		if (w->file[i].skip)
 			continue;
@@ -95,10 +167,18 @@ free_parts(struct mailbox_work *w)
 }
 
 static void
-mailbox_over(struct job *j)
+work_free(struct job *j)
 {
+	if (j->work != NULL)
+		free(j->work->conv);
 	free(j->work);
 	j->work = NULL;
+}
+
+static void
+mailbox_over(struct job *j)
+{
+	work_free(j);
 	job_over(j);
 }
 
@@ -153,8 +233,7 @@ mailbox_worked(uv_work_t *req, int status)
 	j->working = 0;
 	free_parts(w);
 	if (w->discard) {
-		free(w);
-		j->work = NULL;
+		work_free(j);
 		job_free(j);
 	} else if (w->last) {
 		for (uint32_t i = 0; i < w->nfile; i++) {
@@ -194,12 +273,14 @@ mailbox_place(struct job *j, uint32_t i)
 	struct maildir_file *f = &j->work->file[i];
 	const struct conf *conf = j->d->room.conf;
 	struct client_result r = { .rcpt = i, .stage = STAGE_ROUTE };
+	char name[LOCAL_PART_MAX + 1];
 	const char *why = "";
-	int err;
+	int err, named;
 
 	maildir_init(f);
-	err = mailpath_expand(
-	    f->dir, j->path, j->d->room.start.root, j->rcpt[i].address, conf->hostname, &why);
+	named = rcpt_mailbox(conf, j->rcpt[i].address, name) == E_OK;
+	err = mailpath_expand(f->dir, j->path, j->d->room.start.root, j->rcpt[i].address,
+	    named ? name : NULL, conf->hostname, &why);
 	if (err == E_OK &&
 	    mailpath_file(f->name, j->arrival, j->msgid, j->index[i], conf->hostname) == E_OK)
 		return;
@@ -233,6 +314,14 @@ mailbox_begin(struct job *j)
 	w->rcpt = j->rcpt;
 	w->nfile = j->nrcpt;
 	j->work = w;
+	if (j->mail.body == BODY_BINARY) {
+		if ((w->conv = malloc(sizeof(*w->conv))) == NULL) {
+			mailbox_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 0 }, "out of memory");
+			return;
+		}
+		w->conv->n = 0;
+		mime_init(&w->conv->mime, 0, conv_out, w);
+	}
 	j->state = JOB_WAIT;
 	for (uint32_t i = 0; i < j->nrcpt; i++)
 		mailbox_place(j, i);
@@ -252,8 +341,7 @@ mailbox_abort(struct job *j)
 		j->queued = 0;
 	}
 	if (!j->working && (j->work == NULL || !j->work->open)) {
-		free(j->work);
-		j->work = NULL;
+		work_free(j);
 		return (1);
 	}
 	j->aborted = 1;

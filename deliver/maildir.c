@@ -72,6 +72,16 @@ maildir_fail(struct maildir_file *f, const char *what, int err)
 	maildir_discard(f);
 }
 
+void
+maildir_refuse(struct maildir_file *f, struct enhanced e, const char *text)
+{
+	if (f->failed)
+		return;
+	maildir_fail(f, text, 0);
+	f->result.outcome = OUT_PERMFAIL;
+	f->result.enhanced = e;
+}
+
 /* ---- directories ---- */
 
 /* One step down; made if it is missing, and then flushed into its parent. */

@@ -33,6 +33,8 @@ void	maildir_init(struct maildir_file *);
 void	maildir_begin(struct maildir_file *, int rootfd, uint32_t uid, struct slice header);
 void	maildir_write(struct maildir_file *, struct slice body);	/* at most IPC_CHUNK_MAX octets at once */
 void	maildir_commit(struct maildir_file *);		/* result is valid afterwards */
+/* The message can never be stored: a failure for good, and nothing is left behind. */
+void	maildir_refuse(struct maildir_file *, struct enhanced, const char *text);
 void	maildir_discard(struct maildir_file *);		/* leaves nothing behind */
 
 #endif

@@ -58,7 +58,7 @@ beneath(const char *path, const char *root)
 
 int
 mailpath_expand(char dst[static MAILPATH_MAX], const char *path, const char *root,
-    const char *address, const char *domain, const char **why)
+    const char *address, const char *mailbox, const char *domain, const char **why)
 {
 	char local[LOCAL_PART_MAX + 1];
 	const char *part, *end, *use;
@@ -82,6 +82,10 @@ mailpath_expand(char dst[static MAILPATH_MAX], const char *path, const char *roo
 			return (E_SYNTAX);
 		local_len = addr_local_unquoted(&a, local);
 		domain = addr_domain(&a);
+	}
+	if (mailbox != NULL && (n = strlen(mailbox)) <= LOCAL_PART_MAX) {
+		memcpy(local, mailbox, n + 1);
+		local_len = n;
 	}
 	lower(local, local_len);
 	for (part = path; *part != '\0'; part = *end == '/' ? end + 1 : end) {

@@ -16,11 +16,12 @@
 #define MAILPATH_MAX	1024
 
 /*
- * The maildir of a recipient, relative to root: path must lie beneath root (E_DENIED).  domain stands in for a
- * recipient without one (<postmaster>).  E_SYNTAX: the address makes no safe component; *why says which.
+ * The maildir of a recipient, relative to root: path must lie beneath root (E_DENIED).  mailbox is what %u stands
+ * for, without quotes (rcpt.h: no extension); NULL: the whole local part.  domain stands in for a recipient without
+ * one (<postmaster>).  E_SYNTAX: the address makes no safe component; *why says which.
  */
 int	mailpath_expand(char dst[static MAILPATH_MAX], const char *path, const char *root, const char *address,
-	    const char *domain, const char **why);
+	    const char *mailbox, const char *domain, const char **why);
 
 /*
  * A file's name: arrival.QmsgidRindex.host, where "/", ":" and what is not printable in host become \ooo.

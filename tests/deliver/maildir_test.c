@@ -28,29 +28,34 @@ static const struct {
 	const char	*path, *root, *address;
 	int		 err;
 	const char	*want;
+	const char	*mailbox;
 } paths[] = {
-	{ "/m/%d/%u", "/m", "bob@example.org", E_OK, "example.org/bob" },
-	{ "/m/%d/%u", "/", "bob@example.org", E_OK, "m/example.org/bob" },
-	{ "/m//%d/%u/", "/m/", "Bob@Example.ORG", E_OK, "example.org/bob" },
-	{ "/m/%u", "/m", "postmaster", E_OK, "postmaster" },
-	{ "/m/%d/%u", "/m", "postmaster", E_OK, "own.example/postmaster" },
-	{ "/m/%u/.Mail", "/m", "\"a b\"@x.example", E_OK, "a b/.Mail" },
-	{ "/m/%u", "/m", "\"a\\\"b\"@x.example", E_OK, "a\"b" },
-	{ "/m/%u", "/m", "a+b@x.example", E_OK, "a+b" },
-	{ "/m/%u", "/m", A64 "@x.example", E_OK, A64 },
-	{ "/m/%u", "/m", A64 "a@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "\"../../etc\"@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "\"..\"@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "\".\"@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "\".hidden\"@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "\"a/b\"@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "a/b@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "\"\"@x.example", E_SYNTAX, NULL },
-	{ "/m/%u", "/m", "@x.example", E_SYNTAX, NULL },
-	{ "/other/%u", "/m", "bob@x.example", E_DENIED, NULL },
-	{ "/mm/%u", "/m", "bob@x.example", E_DENIED, NULL },
-	{ "/m/../x/%u", "/m", "bob@x.example", E_DENIED, NULL },
-	{ "/m", "/m", "bob@x.example", E_DENIED, NULL },
+	{ "/m/%d/%u", "/m", "bob+x@example.org", E_OK, "example.org/bob", "bob" },
+	{ "/m/%u", "/m", "bob+x@example.org", E_OK, "robert", "Robert" },
+	{ "/m/%u", "/m", "bob@example.org", E_SYNTAX, NULL, "../x" },
+	{ "/m/%u", "/m", "bob@example.org", E_SYNTAX, NULL, "" },
+	{ "/m/%d/%u", "/m", "bob@example.org", E_OK, "example.org/bob", NULL },
+	{ "/m/%d/%u", "/", "bob@example.org", E_OK, "m/example.org/bob", NULL },
+	{ "/m//%d/%u/", "/m/", "Bob@Example.ORG", E_OK, "example.org/bob", NULL },
+	{ "/m/%u", "/m", "postmaster", E_OK, "postmaster", NULL },
+	{ "/m/%d/%u", "/m", "postmaster", E_OK, "own.example/postmaster", NULL },
+	{ "/m/%u/.Mail", "/m", "\"a b\"@x.example", E_OK, "a b/.Mail", NULL },
+	{ "/m/%u", "/m", "\"a\\\"b\"@x.example", E_OK, "a\"b", NULL },
+	{ "/m/%u", "/m", "a+b@x.example", E_OK, "a+b", NULL },
+	{ "/m/%u", "/m", A64 "@x.example", E_OK, A64, NULL },
+	{ "/m/%u", "/m", A64 "a@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "\"../../etc\"@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "\"..\"@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "\".\"@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "\".hidden\"@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "\"a/b\"@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "a/b@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "\"\"@x.example", E_SYNTAX, NULL, NULL },
+	{ "/m/%u", "/m", "@x.example", E_SYNTAX, NULL, NULL },
+	{ "/other/%u", "/m", "bob@x.example", E_DENIED, NULL, NULL },
+	{ "/mm/%u", "/m", "bob@x.example", E_DENIED, NULL, NULL },
+	{ "/m/../x/%u", "/m", "bob@x.example", E_DENIED, NULL, NULL },
+	{ "/m", "/m", "bob@x.example", E_DENIED, NULL, NULL },
 };
 
 static void
@@ -61,7 +66,7 @@ expand(void **state)
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		why = NULL;
-		if (mailpath_expand(dst, paths[i].path, paths[i].root, paths[i].address, "own.example", &why) !=
+		if (mailpath_expand(dst, paths[i].path, paths[i].root, paths[i].address, paths[i].mailbox, "own.example", &why) !=
 		    paths[i].err)
 			fail_msg("%s for %s: %s", paths[i].path, paths[i].address, why != NULL ? why : "taken");
 		if (paths[i].err == E_OK)
