@@ -23,7 +23,11 @@ void
 errors_in(struct errors *e, const char *file)
 {
 	e->file = file;
-	e->file_seq++;
+	e->file_seq = ++e->files;
+	for (size_t i = 0; file != NULL && i < e->kept; i++) {
+		if (e->list[i].file != NULL && strcmp(e->list[i].file, file) == 0)
+			e->file_seq = e->list[i].file_seq;	/* it was open before */
+	}
 }
 
 /* The text quotes files (R9). */

@@ -17,7 +17,7 @@ struct errors {
 	size_t		 n;		/* all of them */
 	size_t		 kept;		/* in list */
 	const char	*file;		/* the table file that errors are in; NULL: the configuration itself */
-	size_t		 file_seq;	/* files are told in the order they were read */
+	size_t		 files, file_seq;	/* files are told in the order they were read */
 };
 
 /* What follows is about that table file, NULL: about the configuration again.  The name is borrowed. */

@@ -297,14 +297,16 @@ inline_lines(struct map *m)
 static void
 one_include(struct map *m, uint32_t n)
 {
-	const char		*path = ((const char **)m->includes.p)[n];
+	struct map_include	 in = ((struct map_include *)m->includes.p)[n];
+	const char		*path = in.path;
 	struct table_value	 v = { .key = slice_str(path) };
 	struct slice		 s;
 	struct lines		 l;
 
 	buf_drain(&m->value, m->value.len);
-	errors_in(m->all->errors, NULL);
-	m->line = 0;
+	if (in.file != 0)
+		errors_in(m->all->errors, ((const char **)m->all->files.p)[in.file]);
+	m->line = in.line;
 	if (open_lines(m, &l, path, ":include:", 1)) {
 		source(m, path);
 		errors_in(m->all->errors, path);
@@ -312,18 +314,15 @@ one_include(struct map *m, uint32_t n)
 			m->line = l.line;
 			map_targets(m, s, 0);
 		}
-		errors_in(m->all->errors, NULL);
 		lines_close(&l);
 	}
+	errors_in(m->all->errors, NULL);
 	v.data = buf_slice(&m->value);
 	v.file = m->file;
 	v.line = 1;
-	if (v.key.n <= TABLE_KEY_MAX)
-		made(m, table_make_include(m->all->make, n, &v));
-	else {
+	if (v.key.n > TABLE_KEY_MAX)
 		v.key.n = TABLE_KEY_MAX;	/* it is only shown */
-		made(m, table_make_include(m->all->make, n, &v));
-	}
+	made(m, table_make_include(m->all->make, n, &v));
 }
 
 void

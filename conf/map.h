@@ -46,7 +46,7 @@ struct map {
 	uint32_t	 file;		/* what is read now */
 	int		 line;
 	struct buf	 value;
-	struct vec	 includes;	/* const char * */
+	struct vec	 includes;	/* struct map_include */
 	struct vec	 dotted;	/* struct map_dotted: keys of virtual that may be domains */
 };
 

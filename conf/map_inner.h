@@ -5,6 +5,12 @@
 #include "conf/lines.h"
 #include "conf/map.h"
 
+struct map_include {
+	const char	*path;
+	uint32_t	 file;		/* who named it first */
+	int		 line;
+};
+
 struct map_dotted {
 	const char	*key;
 	uint32_t	 file;

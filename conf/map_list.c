@@ -102,7 +102,8 @@ static int
 put_include(struct map *m, struct slice path)
 {
 	char		 text[CONF_PATH_MAX + 1];
-	const char	*why = "the path is too long", **list = m->includes.p;
+	const char	*why = "the path is too long";
+	struct map_include *list = m->includes.p;
 	struct target	 t = { .kind = TARGET_INCLUDE };
 
 	if (slice_copy(path, text, sizeof(text)) != E_OK ||
@@ -110,14 +111,15 @@ put_include(struct map *m, struct slice path)
 		map_error(m, ":include:%.*s: %s", show(path), path.p, why);
 		return (0);
 	}
-	while (t.include < m->includes.n && strcmp(list[t.include], text) != 0)
+	while (t.include < m->includes.n && strcmp(list[t.include].path, text) != 0)
 		t.include++;
 	if (t.include == m->includes.n) {
 		if (t.include == TABLE_INCLUDES_MAX) {
 			map_error(m, "more than %d different :include: lists", TABLE_INCLUDES_MAX);
 			return (0);
 		}
-		*(const char **)vec_add(&m->includes, sizeof(*list)) = mem_strdup(&m->all->mem, text);
+		list = vec_add(&m->includes, sizeof(*list));
+		*list = (struct map_include){ mem_strdup(&m->all->mem, text), m->file, m->line };
 	}
 	t.text = path;
 	return (put(m, &t));
@@ -235,6 +237,13 @@ put_item(struct map *m, struct slice item, const char *angle, int *count)
 	int		 good = 1, got;
 
 	if (angle != NULL) {
+		rest = slice_make(item.p, (size_t)(angle - item.p));
+		while ((w = next_word(&rest)).n != 0) {
+			if (has_domain(w)) {	/* it is no part of a name */
+				map_error(m, "\"%.*s\": a comma is missing behind this address", show(w), w.p);
+				return (0);
+			}
+		}
 		rest = slice_make(angle + 1, item.n - (size_t)(angle - item.p) - 1);
 		if ((end = memchr(rest.p, '>', rest.n)) == NULL) {
 			map_error(m, "\"%.*s\": the angle bracket is not closed", show(item), item.p);

@@ -22,7 +22,9 @@ def conf(text, *args):
 def test_empty_file_is_valid():
     rc, out, err = conf("")
     assert (rc, err) == (0, "")
-    assert out.startswith(b"PCNF")
+    assert out.startswith(b"POSCONF1") and b"PCNF" in out[:32]
+    rc, alone, err = conf("", "-s")
+    assert (rc, err) == (0, "") and alone.startswith(b"PCNF") and alone in out
 
 
 def test_errors_write_no_snapshot():
