@@ -24,71 +24,55 @@ struct notice_op {
 	struct body	*body;
 };
 
-static const char *notice_to(struct queue *, const struct mail *, enum notice_kind, int *, const char **);
+static const char *notice_to(struct queue *, const struct mail *, const struct bounce *, int *, const char **);
 static int	write_body(struct queue *, struct mail *, struct notice *, struct body **, int *);
-static size_t	read_header(struct queue *, struct mail *, char *, size_t);
+static size_t	read_original(struct queue *, struct mail *, char *, size_t);
 static void	on_stored(struct store_op *, int);
 
 int
-bounce_make(struct queue *q, struct mail *m, enum notice_kind kind, struct recipient *rcpt, uint32_t n,
-    struct store_op **out)
+bounce_make(struct queue *q, struct mail *m, const struct bounce *b, struct store_op **out)
 {
 	struct notice_op *no = NULL;
-	struct recipient *told = NULL;
 	struct notice notice = { 0 };
 	const char *why = NULL;
-	uint32_t i, nmine = 0, nwant = 0;
 	int err = E_NOMEM, eight = 0;
 
 	*out = NULL;
-	if ((told = calloc(n, sizeof(*told))) == NULL)
-		return (E_NOMEM);
-	for (i = 0; i < n; i++) {
-		if (kind == NOTICE_FAILURE ? rcpt[i].state != RCPT_FAILED && rcpt[i].state != RCPT_EXPIRED :
-		    rcpt[i].state != RCPT_DEFERRED && rcpt[i].state != RCPT_UNSURE)
-			continue;
-		nmine++;
-		rcpt[i].noticed = kind == NOTICE_FAILURE;
-		/* NOTIFY=NEVER is the sender's wish.  On our own notices it keeps others from answering them;
-		 * the postmaster is told all the same. */
-		if (notice_wanted(kind, rcpt[i].notify) || (m->m.flags & MSGF_NOTICE) != 0)
-			told[nwant++] = rcpt[i];
+	notice.to = notice_to(q, m, b, &notice.double_bounce, &why);
+	if (b->n == 0 || notice.to == NULL) {
+		if (b->kind == NOTICE_FAILURE)
+			qlog_no_notice(m->msgid, b->n == 0 ? "notify=never" : why, b->nall);
+		return (E_OK);
 	}
-	notice.to = notice_to(q, m, kind, &notice.double_bounce, &why);
-	if (nwant == 0)
-		why = "notify=never";
-	if (nmine == 0 || nwant == 0 || notice.to == NULL) {
-		if (nmine != 0 && kind == NOTICE_FAILURE)
-			qlog_no_notice(m->msgid, why, nmine);
-		err = E_OK;
-		goto out;
-	}
-	if (!notice_rate_take(&q->notice_rate, notice.to, uv_now(&q->room.loop))) {
-		err = E_AGAIN;
-		goto out;
-	}
+	if (!notice_rate_take(&q->notice_rate, notice.to, uv_now(&q->room.loop)))
+		return (E_AGAIN);
 	if ((no = calloc(1, sizeof(*no))) == NULL || (no->rcpt = calloc(1, sizeof(*no->rcpt))) == NULL)
 		goto out;
-	notice.kind = kind;
+	notice.kind = b->kind;
+	notice.by = b->by;
+	notice.owned = b->owned;
 	notice.hostname = q->room.conf->hostname;
 	notice.message = &m->m;
-	notice.rcpt = told;
-	notice.nrcpt = nwant;
+	notice.rcpt = b->rcpt;
+	notice.nrcpt = b->n;
 	notice.msgid = store_new_msgid(q->store);
 	notice.now = clock_wall(&q->clock);
-	notice.expires = kind == NOTICE_DELAY ? mail_expires(q, &m->m) : 0;
+	notice.expires = b->kind == NOTICE_DELAY ? mail_expires(q, &m->m) : 0;
+	notice.deadline = m->m.by_mode != BY_NONE ? mail_deadline(q, &m->m) : 0;
 	if ((err = write_body(q, m, &notice, &no->body, &eight)) != E_OK)
 		goto out;
 	no->q = q;
 	no->about = m->msgid;
-	no->kind = kind;
-	no->nrcpt = nwant;
+	no->kind = b->kind;
+	no->nrcpt = b->n;
 	no->m.msgid = notice.msgid;
 	no->m.arrival = notice.now;
 	no->m.body_len = no->body->len;
 	no->m.nchunk = no->body->nchunk;
 	no->m.nrcpt = 1;
-	no->m.flags = MSGF_NOTICE | (eight ? MSGF_BODY8 : 0);
+	no->m.body = eight ? BODY_8BIT : BODY_7BIT;
+	no->m.flags = MSGF_NOTICE | (eight ? MSGF_BODY8 : 0) |
+	    (notice_needs_utf8(&notice) ? MSGF_UTF8 | MSGF_HEADER8 : 0);
 	if (notice.double_bounce)
 		(void)slice_copy(SLICE_LIT(DOUBLE_BOUNCE), no->m.envid, sizeof(no->m.envid));
 	no->rcpt->state = RCPT_PENDING;
@@ -112,38 +96,46 @@ out:
 		free(no->rcpt);
 		free(no);
 	}
-	free(told);
 	return (err);
 }
 
 static const char *
-notice_to(struct queue *q, const struct mail *m, enum notice_kind kind, int *twice, const char **why)
+notice_to(struct queue *q, const struct mail *m, const struct bounce *b, int *twice, const char **why)
 {
 	const char *postmaster = q->room.conf->postmaster;
 
 	*twice = 0;
-	if (m->m.sender[0] != '\0')
-		return (m->m.sender);
+	if (b->sender[0] != '\0')
+		return (b->sender);
 	*why = "null sender";
 	/* When the postmaster's copy has failed itself, the log is the end of it. */
-	if (kind != NOTICE_FAILURE || postmaster[0] == '\0' || strcmp(m->m.envid, DOUBLE_BOUNCE) == 0)
+	if (b->kind != NOTICE_FAILURE || postmaster[0] == '\0' || 
+	    ((m->m.flags & MSGF_NOTICE) != 0 && strcmp(m->m.envid, DOUBLE_BOUNCE) == 0))
 		return (NULL);
 	*twice = 1;
 	return (postmaster);
 }
 
+/* RFC 3461 6.2: the whole of it for RET=FULL and a failure, if it is not too long. */
 static int
 write_body(struct queue *q, struct mail *m, struct notice *n, struct body **out, int *eight)
 {
-	static char header[NOTICE_HEADER_MAX];
+	static char original[NOTICE_FULL_MAX];
 	struct body *body = NULL;
 	struct slice s;
 	struct buf b;
-	size_t i;
+	size_t i, most = NOTICE_HEADER_MAX;
 	int err;
 
-	buf_init(&b, NOTICE_ROOM + 2 * NOTICE_HEADER_MAX + n->nrcpt * (size_t)NOTICE_RCPT_ROOM);
-	n->header = slice_make(header, read_header(q, m, header, sizeof(header)));
+	if (n->kind == NOTICE_FAILURE && m->m.ret == RET_FULL && !n->owned && m->m.body != BODY_BINARY &&
+	    m->m.body_len <= sizeof(original)) {
+		most = sizeof(original);
+		n->full = 1;
+	}
+	n->original = slice_make(original, read_original(q, m, original, most));
+	if (n->full && n->original.n != m->m.body_len)
+		n->full = 0;		/* damaged: what there is of its header */
+	buf_init(&b, notice_room(n));
 	if ((err = notice_write(&b, n)) != E_OK)
 		goto out;
 	err = E_NOMEM;
@@ -165,7 +157,7 @@ out:
 
 /* The beginning of the original, from memory or the store; a damaged one is told without its header. */
 static size_t
-read_header(struct queue *q, struct mail *m, char *dst, size_t size)
+read_original(struct queue *q, struct mail *m, char *dst, size_t size)
 {
 	static uint8_t chunk[BODY_CHUNK];
 	const struct body_block *k = m->body != NULL ? m->body->first : NULL;

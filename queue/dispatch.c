@@ -182,6 +182,7 @@ collect(struct queue *q, struct mail *m, struct sched_job *sj, struct recipient 
     char *domain)
 {
 	char name[DEST_NAME_MAX];
+	struct change *ch;
 	const char *at;
 	uint16_t i, n = 0;
 	int err;
@@ -192,6 +193,16 @@ collect(struct queue *q, struct mail *m, struct sched_job *sj, struct recipient 
 			if (err != E_OK && err != E_NOTFOUND)
 				qlog_damaged(m->msgid, "recipient", err);
 			mail_forget_item(q, m, sj->index[i]);
+			continue;
+		}
+		/* RFC 2852 4.1.3: no further attempt. */
+		if (m->m.by_mode == BY_RETURN && mail_is_late(q, &m->m, &rcpt[n])) {
+			if ((ch = change_new(q, CH_DEADLINE, sj->index[i])) != NULL) {
+				mail_change(q, m, ch);	/* run_job() keeps m */
+			} else {
+				mail_forget_item(q, m, sj->index[i]);
+				feed_note(q, rcpt[n].next);
+			}
 			continue;
 		}
 		/* All of them have one destination, so one hop; the last word is the configuration's. */
@@ -240,7 +251,7 @@ send_head(struct queue *q, struct job *job, const struct recipient *rcpt, uint16
 	b.body_len = msg->body_len;
 	b.arrival = msg->arrival;
 	b.body = msg->body;
-	b.header8 = (msg->flags & MSGF_HEADER8) != 0;
+	b.header8 = (msg->flags & MSGF_HEADER8) != 0 && (msg->flags & MSGF_UTF8) != 0;
 	b.prioritized = (msg->flags & MSGF_PRIORITIZED) != 0;
 	b.priority = msg->priority;
 	b.by_mode = msg->by_mode;
@@ -248,7 +259,7 @@ send_head(struct queue *q, struct job *job, const struct recipient *rcpt, uint16
 	if (b.by_mode != BY_NONE)	/* by the clock as it goes now */
 		b.by_time = mail_deadline(q, msg);
 	/* RFC 3461 5.2.7.1 b: what a list sends on has nothing of the original's. */
-	if (!rcpt[0].owned) {
+	if (!rcpt[0].owned && (msg->flags & MSGF_NOTICE) == 0) {
 		b.ret = msg->ret;
 		memcpy(b.envid, msg->envid, sizeof(b.envid));
 	}

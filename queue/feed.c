@@ -20,6 +20,10 @@ enum taken { TAKEN, PASSED, STOP };
 static int	feed_main(struct queue *);
 static int	feed_dest(struct queue *, struct sched_dest *);
 static enum taken take(struct queue *, const struct store_due *, struct sched_dest *);
+static enum taken take_into(struct queue *, struct mail *, const struct recipient *, const struct store_due *,
+		    struct sched_dest *, int);
+static enum taken take_change(struct queue *, struct mail *, enum change_kind, const struct store_due *,
+		    struct sched_dest *);
 static void	skip_damaged(struct queue *, const struct store_due *, int);
 
 /* One slice; asks for another turn while there is more to look at. */
@@ -155,11 +159,9 @@ static enum taken
 take(struct queue *q, const struct store_due *e, struct sched_dest *only)
 {
 	struct recipient r;
-	struct sched_dest *d;
-	struct sched_view view;
-	struct change *ch;
+	struct sched_dest *d = NULL;
 	struct mail *m;
-	enum taken res = TAKEN;
+	enum taken res;
 	int err;
 
 	if (sched_state(q->sched, e->msgid, e->index) != SCHED_ABSENT)
@@ -171,9 +173,9 @@ take(struct queue *q, const struct store_due *e, struct sched_dest *only)
 		return (TAKEN);
 	}
 	r.index = e->index;
-	if (rcpt_is_over(&r))
+	if (rcpt_is_ended(&r) || (rcpt_is_over(&r) && only != NULL))
 		return (TAKEN);
-	if ((d = route_dest(q, r.address)) == NULL)
+	if (!rcpt_is_over(&r) && (d = route_dest(q, r.address)) == NULL)
 		return (STOP);
 	if (only != NULL && d != only)
 		return (TAKEN);
@@ -183,33 +185,57 @@ take(struct queue *q, const struct store_due *e, struct sched_dest *only)
 		skip_damaged(q, e, err);
 		return (TAKEN);
 	}
-	sched_dest_view(d, uv_now(&q->room.loop), &view);
-	if (m->m.flags & (MSGF_HELD | MSGF_DONE)) {
-		;
-	} else if (view.backoff_ms != 0) {
-		if (q->nchange >= FEED_CHANGES_MAX || (ch = change_new(q, CH_POSTPONE, e->index)) == NULL) {
-			res = STOP;
-		} else {
-			/* The message decides, so that its recipients stay together. */
-			ch->wait_s = sched_postpone_delay(d, uv_now(&q->room.loop),
-			    (uint32_t)(e->msgid * SPREAD >> 32));
-			(void)slice_copy(slice_make(view.why, strnlen(view.why, REPLY_TEXT_MAX)), ch->r.text,
-			    sizeof(ch->r.text));
-			mail_change_later(q, m, ch);
-			return (TAKEN);
-		}
-	} else {
-		err = mail_add_item(q, m, &r, d);
-		if (err == E_BUSY) {
-			if (only == NULL)
-				feed_passed(q, d, e->when, e->msgid, e->index);
-			res = only != NULL ? PASSED : TAKEN;
-		} else if (err != E_OK && err != E_EXISTS) {
-			res = STOP;
-		}
-	}
+	res = take_into(q, m, &r, e, d, only != NULL);
 	mail_release(q, m);
 	return (res);
+}
+
+/* What is to be done with a recipient that is due: an attempt, or something that needs none. */
+static enum taken
+take_into(struct queue *q, struct mail *m, const struct recipient *r, const struct store_due *e,
+    struct sched_dest *d, int again)
+{
+	struct sched_view view;
+	int err;
+
+	if (m->m.flags & (MSGF_HELD | MSGF_DONE))
+		return (TAKEN);
+	if (rcpt_is_over(r))
+		return (take_change(q, m, CH_NOTICE, e, NULL));
+	if (m->m.hold_until > clock_wall(&q->clock))
+		return (take_change(q, m, CH_UNTIL, e, NULL));
+	if (mail_is_late(q, &m->m, r))
+		return (take_change(q, m, CH_DEADLINE, e, NULL));
+	sched_dest_view(d, uv_now(&q->room.loop), &view);
+	if (view.backoff_ms != 0)
+		return (take_change(q, m, CH_POSTPONE, e, d));
+	err = mail_add_item(q, m, r, d);
+	if (err == E_BUSY) {
+		if (!again)
+			feed_passed(q, d, e->when, e->msgid, e->index);
+		return (again ? PASSED : TAKEN);
+	}
+	return (err == E_OK || err == E_EXISTS ? TAKEN : STOP);
+}
+
+/* d: its destination is backed off; else NULL. */
+static enum taken
+take_change(struct queue *q, struct mail *m, enum change_kind kind, const struct store_due *e, struct sched_dest *d)
+{
+	struct sched_view view;
+	struct change *ch;
+
+	if (q->nchange >= FEED_CHANGES_MAX || (ch = change_new(q, kind, e->index)) == NULL)
+		return (STOP);
+	if (d != NULL) {
+		sched_dest_view(d, uv_now(&q->room.loop), &view);
+		/* The message decides, so that its recipients stay together. */
+		ch->wait_s = sched_postpone_delay(d, uv_now(&q->room.loop), (uint32_t)(e->msgid * SPREAD >> 32));
+		(void)slice_copy(slice_make(view.why, strnlen(view.why, REPLY_TEXT_MAX)), ch->r.text,
+		    sizeof(ch->r.text));
+	}
+	mail_change_later(q, m, ch);
+	return (TAKEN);
 }
 
 static void

@@ -29,6 +29,8 @@ mail_new(struct queue *q, const struct message *msg, struct recipient *rcpt, str
 	m->body = body != NULL ? body_ref(body) : NULL;
 	m->pend_tail = &m->pend_head;
 	HASH_ADD(hh, q->mails, msgid, sizeof(m->msgid), m);
+	if (msg->by_mode != BY_NONE)
+		DL_APPEND2(q->timed, m, timed_prev, timed_next);
 	return (m);
 }
 
@@ -52,6 +54,8 @@ mail_release(struct queue *q, struct mail *m)
 	if (m->items != 0 || m->jobs != 0 || m->pend_head != NULL || m->op != NULL || m->late)
 		return;
 	HASH_DEL(q->mails, m);
+	if (m->m.by_mode != BY_NONE)
+		DL_DELETE2(q->timed, m, timed_prev, timed_next);
 	free(m->rcpt);
 	body_unref(m->body);
 	free(m);
@@ -65,8 +69,10 @@ mail_hand_over(struct queue *q, const struct message *msg, struct recipient *rcp
 	uint32_t i;
 	int err, hot;
 
-	/* Held, or to be released later: the store has it. */
-	if ((msg->flags & MSGF_HELD) != 0 || rcpt[0].next > clock_due(&q->clock)) {
+	/* Held, to be released later, or with a deadline that has passed: the store has it, and the feed sees to it. */
+	if ((msg->flags & MSGF_HELD) != 0 || rcpt[0].next > clock_due(&q->clock) ||
+	    mail_is_late(q, msg, &rcpt[0])) {
+		feed_note(q, rcpt[0].next);
 		free(rcpt);
 		return;
 	}
@@ -218,4 +224,56 @@ mail_deadline(struct queue *q, const struct message *m)
 
 	at = clock_wall(&q->clock) + (m->by_time - m->arrival) - clock_passed(&q->clock, m->msgid, m->arrival);
 	return (at > 0 ? at : 1);
+}
+
+int
+mail_is_late(struct queue *q, const struct message *m, const struct recipient *r)
+{
+	return (m->by_mode != BY_NONE && (m->by_mode == BY_RETURN || (r->noticed & NOTICED_BY) == 0) &&
+	    mail_deadline(q, m) <= clock_wall(&q->clock));
+}
+
+/*
+ * A recipient that waits in the store is due at its deadline.  One that waits here for a connection is not looked
+ * at by the feed; one that is being tried has its say with the outcome.
+ */
+static void
+deadline(struct queue *q, struct mail *m)
+{
+	struct change *ch, *list = NULL, **tail = &list;
+	struct recipient r;
+	uint32_t i;
+
+	for (i = 0; i < m->m.nrcpt; i++) {
+		if (sched_state(q->sched, m->msgid, i) != SCHED_READY ||
+		    mail_recipient(q, m, i, &r) != E_OK || !mail_is_late(q, &m->m, &r))
+			continue;
+		if ((ch = change_new(q, CH_DEADLINE, i)) == NULL) {
+			m->by_over = 0;		/* the next tick looks again */
+			break;
+		}
+		*tail = ch;
+		tail = &ch->next;
+	}
+	if (list != NULL)
+		mail_change(q, m, list);	/* m may be gone */
+}
+
+void
+mail_deadlines(struct queue *q)
+{
+	struct mail *m, *next;
+
+	for (m = q->timed; m != NULL; m = next) {
+		if (m->by_over || mail_deadline(q, &m->m) > clock_wall(&q->clock)) {
+			next = m->timed_next;
+			continue;
+		}
+		m->by_over = 1;
+		m->jobs++;		/* keep it, and its place in the list */
+		deadline(q, m);
+		next = m->timed_next;
+		m->jobs--;
+		mail_release(q, m);
+	}
 }

@@ -13,32 +13,12 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "common/reply.h"
-#include "queue/queue.h"
-
-struct mail_op {
-	struct store_op	 op;		/* first */
-	struct queue	*q;
-	struct mail	*mail;
-	struct mail_op	*next;		/* of queue.failed */
-	struct message	 m;
-	struct recipient *rcpt;
-	uint32_t	 n;
-	struct change	*changes;
-	int		 patient;	/* only new due times: thousands of them may not delay anybody's 250 */
-	uint32_t	 rnd;		/* one for all, so that recipients which failed together go together again */
-	int64_t		 soonest;	/* of the new due times; 0: none */
-	uint32_t	 delivered, failed, expired, deferred;
-};
+#include "queue/outcome.h"
 
 static void	append(struct queue *, struct mail *, struct change *);
 static void	op_start(struct queue *, struct mail *);
 static int	op_of_message(struct mail_op *, struct change *);
 static int	op_of_recipients(struct mail_op *);
-static int	apply_change(struct mail_op *, struct change *, struct recipient *);
-static void	apply_result(struct mail_op *, const struct change *, struct recipient *);
-static int	add_notices(struct mail_op *);
-static void	keep_for_notice(struct mail_op *);
 static void	on_stored(struct store_op *, int);
 static void	op_finish(struct mail_op *, int);
 static void	op_free(struct mail_op *);
@@ -170,7 +150,7 @@ op_start(struct queue *q, struct mail *m)
 		*tail = ch;
 		tail = &ch->next;
 		o->n++;
-		o->patient &= ch->kind == CH_POSTPONE || ch->kind == CH_RETRY;
+		o->patient &= ch->kind == CH_POSTPONE || ch->kind == CH_RETRY || ch->kind == CH_UNTIL;
 	} while (ch->kind <= CH_RETRY && m->pend_head != NULL && m->pend_head->kind <= CH_RETRY);
 	if (m->pend_head == NULL)
 		m->pend_tail = &m->pend_head;
@@ -221,7 +201,7 @@ op_of_recipients(struct mail_op *o)
 	if ((o->rcpt = calloc(o->n, sizeof(*o->rcpt))) == NULL)
 		return (E_NOMEM);
 	for (ch = o->changes; ch != NULL; ch = ch->next) {
-		err = apply_change(o, ch, &o->rcpt[n]);
+		err = outcome_apply(o, ch, &o->rcpt[n]);
 		if (err == E_OK) {
 			n++;
 			if (ch->dialogue != NULL)
@@ -235,164 +215,14 @@ op_of_recipients(struct mail_op *o)
 	o->n = n;
 	if (n == 0)
 		return (E_EXISTS);
-	if (o->m.ndone >= o->m.nrcpt)
-		o->m.flags |= MSGF_DONE;
 	o->op.kind = STORE_OUTCOME;
 	o->op.rcpt = o->rcpt;
 	o->op.nrcpt = n;
-	return (add_notices(o));
-}
-
-/* The recipient's new value into r.  E_EXISTS if there is nothing to change. */
-static int
-apply_change(struct mail_op *o, struct change *ch, struct recipient *r)
-{
-	struct queue *q = o->q;
-	int64_t now = clock_due(&q->clock);
-	struct recipient *p;
-	int64_t left;
-	int err;
-
-	for (p = o->rcpt; p < r; p++) {
-		if (p->index != ch->index)
-			continue;
-		/* Two words about one recipient: the first stands, but when it is tried next is the operator's. */
-		if (ch->kind == CH_RETRY && !rcpt_is_over(p))
-			o->soonest = p->next = now;
-		return (E_EXISTS);
-	}
-	if ((err = mail_recipient(q, o->mail, ch->index, r)) != E_OK)
+	if ((err = outcome_notices(o)) != E_OK)
 		return (err);
-	if (rcpt_is_over(r))
-		return (E_EXISTS);
-	switch (ch->kind) {
-	case CH_RESULT:
-		apply_result(o, ch, r);
-		break;
-	case CH_RETRY:
-		r->next = now;
-		break;
-	default:
-		if (ch->r.text[0] != '\0') {
-			(void)slice_copy(slice_str(ch->r.text), r->text, sizeof(r->text));
-			r->code = 0;
-			r->enhanced = (struct enhanced){ 4, 4, 1 };	/* no answer from host */
-		}
-		if (mail_expires(q, &o->m) <= clock_wall(&q->clock)) {
-			r->state = RCPT_EXPIRED;
-			r->next = 0;
-			o->m.ndone++;
-			o->expired++;
-			break;
-		}
-		r->state = r->state == RCPT_PENDING ? RCPT_DEFERRED : r->state;
-		left = mail_expires(q, &o->m) - clock_wall(&q->clock);
-		r->next = now + (ch->wait_s < left ? ch->wait_s : left);
-		o->deferred++;
-		break;
-	}
-	if (r->next != 0 && (o->soonest == 0 || r->next < o->soonest))
-		o->soonest = r->next;
+	if (o->m.ndone >= o->m.nrcpt)
+		o->m.flags |= MSGF_DONE;
 	return (E_OK);
-}
-
-static void
-apply_result(struct mail_op *o, const struct change *ch, struct recipient *r)
-{
-	struct queue *q = o->q;
-	const struct conf *conf = q->room.conf;
-	const struct ipc_job_result *res = &ch->r;
-	int64_t left, wait;
-
-	r->attempts++;
-	r->last = clock_wall(&q->clock);
-	r->code = res->code;
-	r->enhanced = res->enhanced;
-	r->stage = res->stage;
-	(void)slice_copy(slice_str(res->relay), r->relay, sizeof(r->relay));
-	(void)slice_copy(slice_str(res->text), r->text, sizeof(r->text));
-	left = mail_expires(q, &o->m) - clock_wall(&q->clock);
-	switch (res->outcome) {
-	case OUT_DELIVERED:
-		r->state = RCPT_DELIVERED;
-		o->delivered++;
-		break;
-	case OUT_PERMFAIL:
-		r->state = RCPT_FAILED;
-		o->failed++;
-		break;
-	default:
-		if (left <= 0) {
-			r->state = RCPT_EXPIRED;
-			o->expired++;
-			break;
-		}
-		r->state = res->outcome == OUT_UNSURE ? RCPT_UNSURE : RCPT_DEFERRED;
-		wait = sched_retry_delay(conf->queue.retry, conf->queue.nretry, r->attempts,
-		    res->retry_hint, o->rnd);
-		/* The last attempt comes when the time is over, not a whole step later. */
-		if (wait > left)
-			wait = left;
-		r->next = clock_due(&q->clock) + wait;
-		o->deferred++;
-		return;
-	}
-	r->next = 0;
-	o->m.ndone++;
-}
-
-/* At most one notice an operation: what failed comes first, a delay is told with the next attempt. */
-static int
-add_notices(struct mail_op *o)
-{
-	struct queue *q = o->q;
-	int64_t age = clock_age(&q->clock, o->m.msgid, o->m.arrival);
-	uint32_t delay = q->room.conf->queue.delay_notice;
-	int err;
-
-	if (o->failed != 0 || o->expired != 0) {
-		err = bounce_make(q, o->mail, NOTICE_FAILURE, o->rcpt, o->n, &o->op.also);
-		if (err != E_AGAIN)
-			return (err);
-		keep_for_notice(o);
-		return (E_OK);
-	}
-	if (o->deferred == 0 || delay == 0 || age < delay || (o->m.flags & MSGF_DELAY_SENT) != 0)
-		return (E_OK);
-	err = bounce_make(q, o->mail, NOTICE_DELAY, o->rcpt, o->n, &o->op.also);
-	if (err == E_OK && o->op.also != NULL)
-		o->m.flags |= MSGF_DELAY_SENT;
-	return (E_OK);		/* a delay that cannot be told now is told later */
-}
-
-/*
- * R16: there may be no notice now.  Nobody's end may be kept back for that in memory, where it would
- * stand in the way of other mail and of deliver's jobs: the recipients stay in the queue as
- * deferred, with what was said of them, and have their end with a later attempt (G2).
- */
-static void
-keep_for_notice(struct mail_op *o)
-{
-	const struct conf *conf = o->q->room.conf;
-	struct recipient *r;
-	uint32_t n = 0;
-
-	for (r = o->rcpt; r < o->rcpt + o->n; r++) {
-		if (r->state != RCPT_FAILED && r->state != RCPT_EXPIRED)
-			continue;
-		r->state = RCPT_DEFERRED;
-		r->noticed = 0;
-		r->next = clock_due(&o->q->clock) +
-		    sched_retry_delay(conf->queue.retry, conf->queue.nretry, r->attempts, 0, o->rnd);
-		if (o->soonest == 0 || r->next < o->soonest)
-			o->soonest = r->next;
-		o->m.ndone--;
-		n++;
-	}
-	o->m.flags &= ~(uint32_t)MSGF_DONE;
-	o->failed = o->expired = 0;
-	o->deferred += n;
-	qlog_notice_waits(o->m.msgid, n);
 }
 
 static void
@@ -438,6 +268,8 @@ op_finish(struct mail_op *o, int err)
 	}
 	for (ch = o->changes; ch != NULL; ch = next) {
 		next = ch->next;
+		if (ch->kind == CH_DEADLINE && !ch->stale && err == E_OK)
+			qlog_deadline(&o->m, ch->index);
 		if (ch->kind <= CH_RETRY)
 			mail_forget_item(q, m, ch->index);
 		if (ch->ack_job != 0)

@@ -3,6 +3,8 @@
  *
  * Addresses are parsed values, but may hold quoted characters: they are escaped as all that strangers wrote.
  */
+#include <stdio.h>
+
 #include "common/err.h"
 #include "common/log.h"
 #include "common/net.h"
@@ -15,11 +17,31 @@
 void
 qlog_accepted(const struct message *m)
 {
-	char id[MSGID_STRLEN], from[SHOWN], ip[NET_ADDR_STRLEN];
+	char id[MSGID_STRLEN], from[SHOWN], ip[NET_ADDR_STRLEN], login[2 * LOGIN_MAX], envid[2 * ENVID_MAX + 1];
+	char more[sizeof(login) + sizeof(envid) + 200], date[48];
+	size_t n = 0;
 
-	log_info("%s accepted from=<%s> size=%llu nrcpt=%u client=%s", msgid_str(m->msgid, id),
+	/* What is not most often there.  RFC 6710 4 item 3: the priority. */
+	more[0] = '\0';
+	if (m->flags & MSGF_LOCAL)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " uid=%u", m->uid);
+	if (m->login[0] != '\0')
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " login=%s",
+		    text_escape_word(login, sizeof(login), slice_str(m->login)));
+	if (m->envid[0] != '\0')
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " envid=%s",
+		    text_escape_word(envid, sizeof(envid), slice_str(m->envid)));
+	if (m->flags & MSGF_PRIORITIZED)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " priority=%d", m->priority);
+	if (m->hold_until != 0)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " until=%s", date_rfc3339(m->hold_until, date));
+	if (m->by_mode != BY_NONE)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " deliver-by=%s", date_rfc3339(m->by_time, date));
+	if (m->flags & MSGF_HELD_RULE)
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " held=rule");
+	log_info("%s accepted from=<%s> size=%llu nrcpt=%u client=%s%s", msgid_str(m->msgid, id),
 	    text_escape_word(from, sizeof(from), slice_str(m->sender)), (unsigned long long)m->body_len,
-	    m->nrcpt, net_addr_is_any(&m->client) ? "local" : net_addr_str(&m->client, ip));
+	    m->nrcpt, net_addr_is_any(&m->client) ? "local" : net_addr_str(&m->client, ip), more);
 }
 
 void
@@ -48,6 +70,16 @@ qlog_postponed(uint64_t msgid, const struct recipient *r, const char *dest, uint
 	log_debug("%s postponed rcpt=<%s> destination=%s wait=%s", msgid_str(msgid, id),
 	    text_escape_word(rcpt, sizeof(rcpt), slice_str(r->address)),
 	    text_escape_word(to, sizeof(to), slice_str(dest)), duration_str(wait_s, span));
+}
+
+/* RFC 2852 4.1.3. */
+void
+qlog_deadline(const struct message *m, uint32_t index)
+{
+	char id[MSGID_STRLEN];
+
+	log_info("%s deadline passed recipient=%u mode=%s", msgid_str(m->msgid, id), index,
+	    m->by_mode == BY_RETURN ? "return" : "notify");
 }
 
 void

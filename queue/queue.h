@@ -5,7 +5,7 @@
  *	mail.c		messages in memory
  *	feed.c		what is due comes from the store into the scheduler
  *	dispatch.c	jobs go to deliver; reports.c: what deliver says about them
- *	outcome.c	changes of one message, one operation of the store at a time
+ *	outcome*.c	changes of one message, one operation of the store at a time
  *	bounce.c	notices
  *	control*.c	the operator
  *	qlog.c		log lines
@@ -45,6 +45,8 @@ struct mail {
 	struct change	*pend_head, **pend_tail;
 	struct mail	*next_late;	/* of queue.late */
 	uint8_t		 late;
+	uint8_t		 by_over;	/* its deadline was seen to have passed */
+	struct mail	*timed_prev, *timed_next;	/* of queue.timed, if it has a deadline */
 	struct mail_op	*op;		/* in the store's hands; one at a time keeps the order */
 	UT_hash_handle	 hh;
 };
@@ -52,6 +54,9 @@ struct mail {
 enum change_kind {
 	CH_RESULT,		/* an attempt's outcome */
 	CH_POSTPONE,		/* its destination is backed off: later, without an attempt */
+	CH_UNTIL,		/* it is not to be released yet (RFC 4865) */
+	CH_DEADLINE,		/* RFC 2852: the time it was to be delivered in is over */
+	CH_NOTICE,		/* over, and a notice is owed */
 	CH_RETRY,		/* the operator: due now */
 	CH_HOLD, CH_RELEASE, CH_TRASH,	/* the operator; of the whole message */
 };
@@ -94,6 +99,7 @@ struct queue {
 	uint32_t	 nchange;		/* changes not durable yet */
 	struct mail_op	*failed;		/* the store could not: again at the next tick */
 	struct change	*free_changes;
+	struct mail	*timed;			/* messages in memory with a deadline (RFC 2852) */
 	struct mail	*late;			/* their changes are still being collected */
 
 	struct smtpd_peer *smtpds;
@@ -149,6 +155,10 @@ struct mail	*mail_find(struct queue *, uint64_t msgid);
 int		 mail_get(struct queue *, uint64_t msgid, struct mail **);
 /* A message that was just stored.  Takes rcpt (malloc'd; NULL: not kept), refers to body (or NULL). */
 struct mail	*mail_new(struct queue *, const struct message *, struct recipient *rcpt, struct body *);
+/* The tick: of those in memory whose deadline has passed, what has no attempt under way. */
+void		 mail_deadlines(struct queue *);
+/* Whether this has come for a recipient: it is to be looked at without an attempt. */
+int		 mail_is_late(struct queue *, const struct message *, const struct recipient *);
 /* Frees it if nothing needs it any more. */
 void		 mail_release(struct queue *, struct mail *);
 int		 mail_recipient(struct queue *, struct mail *, uint32_t index, struct recipient *);
@@ -202,12 +212,21 @@ void	outcome_again(struct queue *);			/* the tick: what the store could not take
 void	queue_ack(struct queue *, uint64_t peer, uint64_t job);
 
 /* ---- bounce.c ---- */
+/* One notice: recipients of one message that have one sender. */
+struct bounce {
+	enum notice_kind kind;
+	int		 by;		/* DELAY: the deadline of RFC 2852 has passed */
+	int		 owned;		/* sender is a list's owner */
+	const char	*sender;	/* whom to tell */
+	struct recipient *rcpt;		/* those that are told, as they are from now on */
+	uint32_t	 n;
+	uint32_t	 nall;		/* with those whose NOTIFY asks for silence */
+};
 /*
- * The notice that recipients which failed, expired or are late call for, as an operation to go with
- * theirs.  E_OK with *out NULL if none is due; E_AGAIN if the rate limit asks to wait.
+ * The notice as an operation to go with the recipients'.  E_OK with *out NULL if there is nobody to tell;
+ * E_AGAIN if the rate limit asks to wait.
  */
-int	bounce_make(struct queue *, struct mail *, enum notice_kind, struct recipient *, uint32_t n,
-	    struct store_op **out);
+int	bounce_make(struct queue *, struct mail *, const struct bounce *, struct store_op **out);
 
 /* ---- control.c ---- */
 void	control_client(struct queue *, const struct ipc_ctl_client *, int fd);
@@ -220,6 +239,7 @@ void	qlog_accepted(const struct message *);
 void	qlog_removed(uint64_t msgid);
 void	qlog_expired(uint64_t msgid, const struct recipient *, int64_t age);
 void	qlog_postponed(uint64_t msgid, const struct recipient *, const char *dest, uint32_t wait_s);
+void	qlog_deadline(const struct message *, uint32_t index);
 void	qlog_notice(uint64_t msgid, uint64_t notice, enum notice_kind, const char *to, uint32_t nrcpt);
 void	qlog_no_notice(uint64_t msgid, const char *why, uint32_t nrcpt);
 void	qlog_notice_waits(uint64_t msgid, uint32_t nrcpt);

@@ -36,6 +36,10 @@ enum {					/* message.flags */
 	MSGF_DAMAGED = 64,		/* never stored: the record cannot be read, only msgid is known */
 };
 
+enum {					/* recipient.noticed */
+	NOTICED_FINAL = 1,		/* RCPT_FAILED, RCPT_EXPIRED: the notice is stored, or nobody is to be told */
+	NOTICED_BY = 2,			/* that RFC 2852's deadline has passed with it undelivered */
+};
 enum owed {				/* a notice (RFC 3461 6.2) that is still to be made, and its Action */
 	OWED_NONE,
 	OWED_DELIVERED,
@@ -71,7 +75,7 @@ struct recipient {
 	uint32_t	index;		/* the key's second half */
 	uint8_t		state;		/* enum rcpt_state, never RCPT_ACTIVE */
 	uint8_t		notify;
-	uint8_t		noticed;	/* RCPT_FAILED, RCPT_EXPIRED: the notice is stored */
+	uint8_t		noticed;	/* NOTICED_* */
 	uint32_t	attempts;
 	int64_t		last, next;	/* next: when due; 0 once over */
 	uint16_t	code;

@@ -130,6 +130,7 @@ on_tick(uv_timer_t *t)
 	if (++q->ticks % SWEEP_TICKS == 0)
 		sched_sweep(q->sched, uv_now(&q->room.loop));
 	control_tick(q);
+	mail_deadlines(q);
 	feed_tick(q);
 	dispatch_run(q);
 	if (q->stopping)

@@ -147,7 +147,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	notice.message = &m;
 	notice.rcpt = &r;
 	notice.nrcpt = 1;
-	notice.header = slice_make(p, n);
+	notice.original = slice_make(p, n);
 	notice.msgid = 1000;
 	notice.expires = 1795305325;
 	buf_init(&b, 1u << 20);

@@ -43,7 +43,7 @@ setup(void **state)
 	notice.message = &message;
 	notice.rcpt = rcpt;
 	notice.nrcpt = 1;
-	notice.header = SLICE_LIT("Subject: hello\r\nFrom: a@example.org\r\n\r\nsecret body\r\n");
+	notice.original = SLICE_LIT("Subject: hello\r\nFrom: a@example.org\r\n\r\nsecret body\r\n");
 	notice.msgid = 1000;
 	notice.now = WHEN;
 	return (0);
@@ -184,7 +184,7 @@ test_hostile(void **state)
 	char *s;
 
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-		notice.header = t[i].header;
+		notice.original = t[i].header;
 		s = written();
 		assert_non_null(strstr(s, t[i].has));
 		if (t[i].has_not != NULL)
@@ -193,7 +193,7 @@ test_hostile(void **state)
 	}
 	/* The remote host's words do not begin a line, a field or a part. */
 	(void)snprintf(rcpt[0].text, sizeof(rcpt[0].text), "x --=_postern-Z8-- Bcc: evil@example.com\x7f\xff");
-	notice.header = SLICE_LIT("");
+	notice.original = SLICE_LIT("");
 	s = written();
 	assert_null(strstr(s, "\r\n--=_postern-Z8-- "));
 	assert_null(strstr(s, "\r\nBcc:"));
@@ -210,7 +210,7 @@ test_long_lines(void **state)
 
 	memset(header, 'h', sizeof(header));
 	memset(rcpt[0].text, 't', REPLY_TEXT_MAX);
-	notice.header = slice_make(header, sizeof(header));
+	notice.original = slice_make(header, sizeof(header));
 	s = written();
 	for (line = s; *line != '\0'; line = nl + 2) {
 		nl = strstr(line, "\r\n");
@@ -231,7 +231,7 @@ test_header_limits(void **state)
 
 	memset(header, '~', sizeof(header));
 	for (n = NOTICE_HEADER_MAX - 1; n <= NOTICE_HEADER_MAX + 1; n++) {
-		notice.header = slice_make(header, n);
+		notice.original = slice_make(header, n);
 		s = written();
 		for (i = 0, told = 0; s[i] != '\0'; i++)
 			told += s[i] == '~';
@@ -239,7 +239,7 @@ test_header_limits(void **state)
 		free(s);
 	}
 	for (n = TEXT_LINE_MAX - 1; n <= TEXT_LINE_MAX + 1; n++) {
-		notice.header = slice_make(header, n);
+		notice.original = slice_make(header, n);
 		s = written();
 		assert_non_null(line = strchr(s, '~'));
 		assert_int_equal(strcspn(line, "\r"), n > TEXT_LINE_MAX ? TEXT_LINE_MAX : n);
