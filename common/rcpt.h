@@ -79,6 +79,9 @@ size_t	rcpt_base(const struct conf *, const char *local, size_t n);
 
 /* ---- expansion ---- */
 
+/* E_OK: the address is its own end, of that kind (UNKNOWN too).  E_AGAIN: aliases lead on.  E_CORRUPT. */
+int	rcpt_look(const struct conf *, const char *address, enum rcpt_kind *);
+
 struct rcpt_end {
 	struct rcpt_end	*next;
 	enum rcpt_kind	 kind;		/* MAILBOX, RELAY, REMOTE, DISCARD; UNKNOWN and LOOP: a member that cannot be reached */

@@ -286,6 +286,21 @@ member(struct rcpt_expansion *x, struct rcpt_node *n)
 }
 
 int
+rcpt_look(const struct conf *conf, const char *address, enum rcpt_kind *kind)
+{
+	struct rcpt_name	 r;
+	struct rcpt_step	 s;
+	int			 err;
+
+	if (rcpt_name_set(&r, conf, slice_str(address)) != E_OK)
+		return (E_CORRUPT);
+	if ((err = rcpt_step(conf, &r, STAGE_VIRTUAL, &s)) != E_OK)
+		return (err);
+	*kind = s.kind;
+	return (s.more ? E_AGAIN : E_OK);
+}
+
+int
 rcpt_expand_begin(struct rcpt_expansion *x, const struct conf *conf, struct arena *mem, const char *address,
     uint32_t ends_max)
 {

@@ -23,6 +23,7 @@ static const struct {
 	[FATE_FULL] =	{ 452, "4.3.1", "no room for messages now" },
 	[FATE_IO] =	{ 451, "4.3.0", "the message could not be stored now" },
 	[FATE_MEMORY] =	{ 452, "4.3.0", "no memory for this message now" },
+	[FATE_EXPANSION] =	{ 554, "5.4.6", "the recipients' aliases lead to too many addresses, or to none" },
 	[FATE_HEADER_SIZE] =	{ 552, "5.3.4", "the header section exceeds the limit (header-size-max)" },
 	[FATE_HEADER_COUNT] =	{ 552, "5.3.4", "too many header fields (header-count-max)" },
 	[FATE_LINE] =	{ 554, "5.6.0", "a line exceeds the limit (line-max)" },

@@ -1,7 +1,7 @@
 /*
- * cmd_misc.c -- RSET, NOOP, VRFY, EXPN, HELP, QUIT, and what is no SMTP.  Core.
+ * cmd_misc.c -- RSET, NOOP, HELP, QUIT, and what is no SMTP.  Core.
  *
- * RFC 5321 4.1.1.5 to 4.1.1.10, 3.5.3 and 7.3: addresses are not confirmed to strangers.
+ * RFC 5321 4.1.1.5, 4.1.1.8 to 4.1.1.10.
  */
 #include "common/err.h"
 #include "smtpd/session.h"
@@ -17,21 +17,6 @@ void
 cmd_noop(struct smtp_session *s)
 {
 	smtp_reply(s, 250, "2.0.0", "ok");
-}
-
-void
-cmd_vrfy(struct smtp_session *s)
-{
-	if (s->args.n == 0)
-		smtp_refuse(s, 501, "5.5.4", "VRFY address");
-	else
-		smtp_reply(s, 252, "2.5.0", "not verified here: send a message to try");
-}
-
-void
-cmd_expn(struct smtp_session *s)
-{
-	smtp_refuse(s, 502, "5.5.1", "mailing lists are not expanded here");
 }
 
 void

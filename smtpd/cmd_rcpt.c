@@ -13,15 +13,16 @@
 void
 cmd_rcpt(struct smtp_session *s)
 {
-	struct slice	 args = s->args, rest;
-	struct smtp_txn	*t = s->txn;
-	struct addr	 a;
-	struct param	 pa;
-	struct txn_rcpt	 r = { .notify = 0, .orcpt = "" };
-	char		 to[ADDRESS_MAX + 1];
-	const char	*why = "syntax";
-	size_t		 used, n;
-	int		 err;
+	struct slice		 args = s->args;
+	struct smtp_txn		*t = s->txn;
+	struct param_rules	 rules = { .esmtp = s->esmtp, .utf8 = t->utf8 };
+	struct param_fault	 f;
+	struct rcpt_params	 rp;
+	struct addr		 a;
+	struct txn_rcpt		 r;
+	char			 to[ADDRESS_MAX + 1];
+	const char		*why = "syntax";
+	size_t			 used, n;
 
 	for (n = 0; n < 3 && n < args.n && (args.p[n] | 0x20) == ("to:"[n] | 0x20); n++)
 		;
@@ -32,7 +33,7 @@ cmd_rcpt(struct smtp_session *s)
 	while (n < args.n && args.p[n] == ' ')
 		n++;
 	args = slice_make(args.p + n, args.n - n);
-	if (addr_parse_path(&a, args, &used, ADDR_POSTMASTER_OK, &why) != E_OK) {
+	if (addr_parse_path(&a, args, &used, ADDR_POSTMASTER_OK | ADDR_UTF8, &why) != E_OK) {
 		smtp_refuse(s, 501, "5.1.3", "bad recipient address: %s", why);
 		return;
 	}
@@ -41,12 +42,13 @@ cmd_rcpt(struct smtp_session *s)
 		    "bad recipient address: something follows its bracket");
 		return;
 	}
-	rest = slice_make(args.p + used, args.n - used);
-	if ((err = param_next(&rest, &pa)) != E_NOTFOUND) {
-		if (err == E_OK)
-			smtp_refuse(s, 555, "5.5.4", "RCPT: unknown parameter");
-		else
-			smtp_refuse(s, 501, "5.5.4", "RCPT: malformed parameter");
+	if (rcpt_params(&rp, slice_make(args.p + used, args.n - used), &rules, &f) != E_OK) {
+		smtp_refuse(s, f.code, f.enhanced, "%s", f.text);
+		return;
+	}
+	if (a.utf8 && !t->utf8) {		/* RFC 6531 3.5 */
+		smtp_refuse(s, 553, "5.6.7",
+		    "a recipient that is not ASCII needs the parameter SMTPUTF8 of MAIL");
 		return;
 	}
 	if (t->nrcpt >= s->env->conf->smtpd.rcpt_max) {
@@ -57,15 +59,12 @@ cmd_rcpt(struct smtp_session *s)
 	if (!smtp_destination(s, &a, to))
 		return;
 	n = t->rcpts.len;
-	r.address = to;
-	if ((s->env->rcpts_max != 0 && strlen(to) + 3 > s->env->rcpts_max - s->env->rcpts) ||
+	r = (struct txn_rcpt){ .notify = rp.notify, .address = to, .orcpt = rp.orcpt };
+	if ((s->env->rcpts_max != 0 && 1 + strlen(to) + 1 + strlen(rp.orcpt) + 1 > s->env->rcpts_max - s->env->rcpts) ||
 	    txn_rcpt_add(t, &r) != E_OK) {
 		smtp_refuse(s, 452, "4.3.0", "no memory for more recipients");
 		return;
 	}
 	s->env->rcpts += t->rcpts.len - n;
-	t->nrcpt++;
-	s->commands--;			/* a large message is no idle chatter */
-	smtp_set_state(s, ST_RCPT);
-	smtp_reply(s, 250, "2.1.5", "recipient ok");
+	smtp_rcpt_taken(s, n);
 }

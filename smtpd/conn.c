@@ -182,6 +182,7 @@ end(struct conn *c)
 	conn_drop_held(c);
 	txn_forget(c);
 	name_forget(c);
+	ask_forget(c);
 }
 
 /* The session is over: say what is still to be said, then go. */

@@ -9,7 +9,7 @@
 #include "common/reply.h"
 #include "smtpd/smtpd.h"
 
-#define SHOWN_MAX	320	/* octets of a client's words in one line */
+#define WORDS_MAX	320	/* octets of a client's words in one line */
 
 void
 conn_log_open(const struct conn *c)
@@ -36,8 +36,8 @@ void
 conn_log_reject(const struct conn *c, struct slice reply)
 {
 	const struct smtp_session	*s = &c->s;
-	char				 ip[NET_ADDR_STRLEN], args[SHOWN_MAX], text[SHOWN_MAX];
-	char				 from[SHOWN_MAX];
+	char				 ip[NET_ADDR_STRLEN], args[WORDS_MAX], text[WORDS_MAX];
+	char				 from[WORDS_MAX];
 
 	log_info("reject client=%s name=%s session=%llx helo=%s%s%s%s verb=%s args=\"%s\" "
 	    "reply=\"%s\"",
@@ -47,6 +47,18 @@ conn_log_reject(const struct conn *c, struct slice reply)
 	    s->txn != NULL ? text_escape_word(from, sizeof(from), slice_str(s->txn->sender)) : "",
 	    s->txn != NULL ? ">" : "", s->verb, text_escape(args, sizeof(args), s->args),
 	    text_escape(text, sizeof(text), reply));
+}
+
+/* What an access rule has to say of a client that is not refused. */
+void
+conn_log_note(const struct conn *c, const char *what, struct slice note, const char *about)
+{
+	const struct smtp_session	*s = &c->s;
+	char				 ip[NET_ADDR_STRLEN], args[WORDS_MAX], text[2 * ACCESS_TEXT_MAX];
+
+	log_info("%s client=%s name=%s session=%llx helo=%s rule=%s-access verb=%s args=\"%s\" text=\"%s\"", what,
+	    net_addr_str(&s->client, ip), s->name[0] != '\0' ? s->name : "unknown", (unsigned long long)s->id,
+	    s->helo, about, s->verb, text_escape(args, sizeof(args), s->args), text_escape(text, sizeof(text), note));
 }
 
 void

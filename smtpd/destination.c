@@ -1,117 +1,68 @@
 /*
- * destination.c -- whether a client may send to a recipient, and whether we know it.  Core.
+ * destination.c -- what RCPT answers to a recipient: the resolver's verdict (common/rcpt.h) as a reply.  Core.
  *
- * RFC 5321 3.6.1, 3.6.2, 4.5.1 (postmaster).  A message is taken for: a recipient of a final domain;
- * anybody at a relay domain; anybody at all if the client may relay.  A local part that
- * asks for another hop (a%b@, a!b@, "a@b"@) is only a name here, and is not passed on for
- * strangers, since the next host might read more into it.
+ * RFC 5321 3.6.1, 3.6.2.  Whom we do not know is refused here, never bounced later (R16).
  */
 #include <string.h>
-#include <strings.h>
 
 #include "common/addr.h"
+#include "common/err.h"
 #include "common/reply.h"
 #include "smtpd/session.h"
 
-#define SHOWN_MAX	400	/* octets of an address in a reply */
+#define SCRATCH_MAX	(1u << 20)	/* octets to look behind an alias; what does not fit is taken, and queue sees it */
 
-/* Mail for this host itself, where the domain is our address or missing: the host
- * name's domain if it is final here, else the postmaster setting, else the first final domain. */
-static void
-own_domain(struct smtp_session *s, const char *local, size_t local_len, char *dst)
+const char *
+smtp_shown(const char *address, char dst[static SHOWN_MAX])
 {
-	const struct conf		*conf = s->env->conf;
-	const struct conf_domain	*d = conf_domain_find(conf, conf->hostname);
-	const char			*dom = conf->hostname;
-	size_t				 i, n;
-
-	if (d == NULL || d->relay) {
-		if (conf->postmaster[0] != '\0' && strlen(conf->postmaster) <= ADDRESS_MAX) {
-			memcpy(dst, conf->postmaster, strlen(conf->postmaster) + 1);
-			return;
-		}
-		for (i = 0; i < conf->ndomains; i++) {
-			if (!conf->domains[i].relay) {
-				dom = conf->domains[i].name;
-				break;
-			}
-		}
-	}
-	n = strlen(dom) <= DOMAIN_MAX ? strlen(dom) : DOMAIN_MAX;
-	memcpy(dst, local, local_len);
-	dst[local_len] = '@';
-	memcpy(dst + local_len + 1, dom, n);
-	dst[local_len + 1 + n] = '\0';
+	return (text_escape(dst, SHOWN_MAX, slice_str(address)));
 }
 
 static int
-is_routing(const char *local)
+refuse(struct smtp_session *s, const struct addr *a, enum rcpt_kind kind)
 {
-	return (strpbrk(local, "%!@") != NULL);
-}
+	char		 text[SHOWN_MAX];
+	const char	*to = smtp_shown(a->text, text);
 
-/* The address as text for a reply. */
-static const char *
-shown(const struct addr *a, char dst[SHOWN_MAX])
-{
-	return (text_escape(dst, SHOWN_MAX, slice_str(a->text)));
-}
-
-static void
-refuse_relay(struct smtp_session *s, const struct addr *a)
-{
-	char	text[SHOWN_MAX];
-
-	smtp_refuse(s, 550, "5.7.1", "<%s>: relaying is not allowed for you", shown(a, text));
+	switch (kind) {
+	case TO_UNKNOWN:
+		smtp_refuse(s, 550, "5.1.1", "<%s>: no such mailbox here", to);
+		break;
+	case TO_LOOP:
+		smtp_refuse(s, 554, "5.4.6", "<%s>: its aliases lead in a circle or to nobody", to);
+		break;
+	case TO_DENIED:
+		smtp_refuse(s, 550, "5.7.1", "<%s>: relaying is not allowed for you", to);
+		break;
+	case TO_ROUTED:
+		smtp_refuse(s, 550, "5.7.1", "<%s>: a route in the local part is not followed", to);
+		break;
+	default:
+		smtp_refuse(s, 451, "4.3.0", "<%s>: cannot be looked up now", to);
+		break;
+	}
+	return (0);
 }
 
 int
 smtp_destination(struct smtp_session *s, const struct addr *a, char dst[ADDRESS_MAX + 1])
 {
-	const struct conf		*conf = s->env->conf;
-	const struct conf_domain	*d;
-	char				 local[LOCAL_PART_MAX + 1], text[SHOWN_MAX];
-	int				 own = 0;
+	struct smtp_env		*env = s->env;
+	struct rcpt_verdict	*v = &env->verdict;
+	struct rcpt_ask		 ask = {
+		.conf = env->conf,
+		.addr = a,
+		.may_relay = s->may_relay,
+		.own = a->literal && env->ops->own_address(s, &a->ip),
+	};
 
-	addr_local_unquoted(a, local);
-	memcpy(dst, a->text, strlen(a->text) + 1);
-	if (a->domain_off == 0) {	/* only <postmaster> parses so */
-		own_domain(s, a->text, a->local_len, dst);
-		return (1);
-	}
-	if (a->literal) {
-		own = s->env->ops->own_address(s, &a->ip);
-		if (!own && !s->may_relay) {
-			refuse_relay(s, a);
-			return (0);
-		}
-		if (!own)
-			return (1);
-	}
-	d = conf_domain_find(conf, own ? conf->hostname : addr_domain(a));
-	if (own && (d == NULL || d->relay)) {
-		if (strcasecmp(local, "postmaster") != 0) {
-			smtp_refuse(s, 550, "5.1.1", "<%s>: no such mailbox here", shown(a, text));
-			return (0);
-		}
-		own_domain(s, a->text, a->local_len, dst);
-		return (1);
-	}
-	if (own)
-		own_domain(s, a->text, a->local_len, dst);
-	if (d == NULL) {
-		if (!s->may_relay)
-			refuse_relay(s, a);
-		return (s->may_relay);
-	}
-	if (!d->relay && !conf_domain_takes(d, local)) {
-		smtp_refuse(s, 550, "5.1.1", "<%s>: no such mailbox here", shown(a, text));
+	if (!smtp_access_rcpt(s, a->text))
 		return (0);
-	}
-	if (!s->may_relay && (d->relay || d->all) && is_routing(local)) {
-		smtp_refuse(s, 550, "5.7.1", "<%s>: a route in the local part is not followed",
-		    shown(a, text));
-		return (0);
-	}
+	if (env->scratch.cap == 0)
+		arena_init(&env->scratch, SCRATCH_MAX);
+	rcpt_verdict(&ask, &env->scratch, v);
+	if (v->kind > TO_DISCARD)
+		return (refuse(s, a, v->kind));
+	memcpy(dst, v->address, strlen(v->address) + 1);
 	return (1);
 }

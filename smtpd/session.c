@@ -80,6 +80,7 @@ smtp_env_clear(struct smtp_env *env)
 		free(t);
 	}
 	env->npool = 0;
+	arena_clear(&env->scratch);
 }
 
 void
@@ -144,7 +145,7 @@ smtp_eof(struct smtp_session *s, const char *reason)
 int
 smtp_blocked(const struct smtp_session *s)
 {
-	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_CLOSED)) != 0 ||
+	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_CLOSED)) != 0 || smtp_access_waits(s) ||
 	    ((s->state & (ST_DATA | ST_BDAT)) != 0 && s->txn != NULL && s->txn->blocked_ms != 0));
 }
 
@@ -157,6 +158,7 @@ smtp_result(struct smtp_session *s, enum txn_status status, uint64_t msgid, uint
 		[TXN_BUSY] = FATE_FULL,
 		[TXN_IO] = FATE_IO,
 		[TXN_MISMATCH] = FATE_IO,
+		[TXN_EXPANSION] = FATE_EXPANSION,
 	};
 	char		id[MSGID_STRLEN];
 	uint32_t	n;
@@ -241,12 +243,16 @@ smtp_deadline(const struct smtp_session *s)
 		return (UINT64_MAX);
 	case ST_NAME:
 		return (s->opened_ms + NAME_WAIT_MS);
+	case ST_ASK:
+		return (s->ask_ms + VERIFY_WAIT_MS);
 	case ST_COMMIT:
 		return (s->txn->last_ms + COMMIT_WAIT_MS);
 	case ST_DATA:
 	case ST_BDAT:
 		return (smtp_body_deadline(s));
 	default:
+		if (smtp_access_waits(s))
+			return (s->opened_ms + NAME_WAIT_MS);
 		return (s->command_ms + s->env->conf->smtpd.command_timeout * UINT64_C(1000));
 	}
 }
@@ -260,6 +266,9 @@ smtp_time(struct smtp_session *s, uint64_t now_ms)
 	switch (s->state) {
 	case ST_NAME:
 		smtp_name(s, "", now_ms);
+		break;
+	case ST_ASK:
+		smtp_ask_over(s);
 		break;
 	case ST_COMMIT:
 		/* Too late for a 250 in any case: the client's patience ends at ten minutes. */
@@ -276,10 +285,6 @@ smtp_time(struct smtp_session *s, uint64_t now_ms)
 			    "%s data came too slowly", s->env->conf->hostname);
 		break;
 	default:
-		if (s->name_pending && now_ms < s->command_ms + s->env->conf->smtpd.command_timeout * UINT64_C(1000)) {
-			smtp_name(s, "", now_ms);	/* rules ask for it, and go without it now */
-			break;
-		}
 		smtp_replyf(s, 421, "4.4.2", "%s no command came in time", s->env->conf->hostname);
 		smtp_close(s, "command-timeout");
 		break;

@@ -23,6 +23,7 @@
 #include "common/conf.h"
 #include "common/ipc_msg.h"
 #include "common/limits.h"
+#include "common/rcpt.h"
 #include "common/slice.h"
 #include "smtpd/data.h"
 #include "smtpd/header.h"
@@ -60,6 +61,7 @@ enum smtp_fate {		/* what the reply after the final dot will be */
 	FATE_FULL,		/* 452 4.3.1 */
 	FATE_IO,		/* 451 4.3.0 */
 	FATE_MEMORY,		/* 452 4.3.0: ours */
+	FATE_EXPANSION,		/* 554 5.4.6: aliases lead to too many, or to nobody */
 	FATE_HEADER_SIZE,	/* 552 5.3.4 */
 	FATE_HEADER_COUNT,	/* 552 5.3.4 */
 	FATE_LINE,		/* 554 5.6.0 */
@@ -102,6 +104,7 @@ struct smtp_txn {		/* a mail transaction; while there is none, no memory */
 	uint8_t		 header8;	/* seen in the header section: octets that are not ASCII */
 	int32_t		 by_s;
 	int64_t		 hold_until;	/* epoch seconds, 0 none */
+	uint32_t	 ask_len;	/* ST_ASK: octets of rcpts before the recipient that is asked about */
 	struct buf	 rcpts;		/* records: notify (one octet), address NUL, orcpt NUL; see txn_rcpt_next() */
 	char		 envid[ENVID_MAX + 1];
 	char		 sender[ADDRESS_MAX + 1];
@@ -135,6 +138,8 @@ struct smtp_ops {
 	void	(*reject)(struct smtp_session *, struct slice reply);
 	/* Whether this is an address of ours on which the client reached us. */
 	int	(*own_address)(struct smtp_session *, const struct net_addr *);
+	/* What an access rule says for the log: "hold", "warn", "info"; its text, and what it is about.  NULL: no log. */
+	void	(*note)(struct smtp_session *, const char *what, struct slice text, const char *about);
 };
 
 struct smtp_env {		/* what all sessions of a process share */
@@ -150,6 +155,8 @@ struct smtp_env {		/* what all sessions of a process share */
 	size_t			 rcpts_max;	/* past it 452; 0: no bound */
 	struct smtp_txn		*pool;
 	unsigned		 npool;
+	struct arena		 scratch;	/* of one look-up of aliases */
+	struct rcpt_verdict	 verdict;	/* of the recipient being looked at */
 };
 
 struct smtp_session {
@@ -274,6 +281,27 @@ void	smtp_chunk_start(struct smtp_session *);
 
 /* destination.c: whether this client may send to a; dst gets the address to hand on.  Refuses by itself. */
 int	smtp_destination(struct smtp_session *, const struct addr *, char dst[ADDRESS_MAX + 1]);
+/* "<address>" as text for a reply. */
+#define SHOWN_MAX	400
+const char *smtp_shown(const char *address, char dst[static SHOWN_MAX]);
+
+/* verify.c: the recipient behind the first before octets of t->rcpts, of smtp_destination(), is taken: 250, or
+ * first a call-ahead. */
+void	smtp_rcpt_taken(struct smtp_session *, size_t before);
+/* ST_ASK: no answer in time. */
+void	smtp_ask_over(struct smtp_session *);
+
+/* access.c: 1 if the command may go on, else it was refused.  The client's rules, HELO's, the sender's, and who may
+ * use that sender; *hold is set if one of them says so.  A recipient's rules set txn->hold. */
+int	smtp_access_mail(struct smtp_session *, const char *sender, uint8_t *hold);
+int	smtp_access_rcpt(struct smtp_session *, const char *address);
+/* Whether commands have to wait for the client's name, because rules ask for it. */
+int	smtp_access_waits(const struct smtp_session *);
+
+/* cmd_vrfy.c: whether VRFY, EXPN get a real answer. */
+int	smtp_vrfy_allowed(const struct smtp_session *);
+int	smtp_expn_allowed(const struct smtp_session *);
+
 /* Handlers: s->args holds the arguments. */
 void	cmd_ehlo(struct smtp_session *);
 void	cmd_helo(struct smtp_session *);

@@ -71,6 +71,7 @@ struct conn {
 	uint32_t	 lingered;	/* octets thrown away meanwhile */
 	uint32_t	 txn_id;	/* on queue's channel, 0 none */
 	uint32_t	 name_id;	/* on resolver's channel, 0 none */
+	uint32_t	 ask_id;	/* a call-ahead or ETRN on queue's channel, 0 none */
 	int		 fd;
 	uint8_t		 events;	/* UV_* that are polled for */
 	uint8_t		 counted;	/* in d->counts */
@@ -86,6 +87,7 @@ struct smtpd {
 	struct ipc	*queue, *resolver;
 	struct slots	 txns;		/* struct conn * */
 	struct slots	 names;		/* struct name_query * */
+	struct slots	 asks;		/* struct conn * */
 	struct counts	 counts;
 	struct wheel	 wheel;
 	uv_timer_t	 tick;
@@ -149,6 +151,13 @@ void	txn_throttle(struct smtpd *);		/* after each read of a client */
 void	txn_forget(struct conn *);		/* the connection goes */
 void	txn_peer(struct smtpd *, const struct ipc_channel *, int fd);
 
+/* ask.c */
+int	ask_verify(struct smtp_session *, const char *address);
+int	ask_etrn(struct smtp_session *, enum etrn_kind, const char *name);
+int	ask_message(struct smtpd *, enum ipc_type, struct rd *);	/* an answer; E_PROTO if it is none */
+void	ask_lost(struct smtpd *);		/* queue has gone */
+void	ask_forget(struct conn *);		/* the connection goes */
+
 /* names.c */
 void	name_peer(struct smtpd *, const struct ipc_channel *, int fd);
 int	name_ask(struct conn *);		/* 1 if an answer will come */
@@ -158,6 +167,7 @@ void	name_forget(struct conn *);
 void	conn_log_open(const struct conn *);
 void	conn_log_end(const struct conn *);
 void	conn_log_reject(const struct conn *, struct slice reply);
+void	conn_log_note(const struct conn *, const char *what, struct slice text, const char *about);
 void	conn_log_refused(const struct listener *, const struct net_addr *, uint16_t port,
     const char *why);
 

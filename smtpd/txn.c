@@ -229,6 +229,12 @@ txn_reject(struct smtp_session *s, struct slice reply)
 	conn_log_reject(c, reply);
 }
 
+static void
+txn_note(struct smtp_session *s, const char *what, struct slice text, const char *about)
+{
+	conn_log_note(conn_of(s), what, text, about);
+}
+
 static int
 own_address(struct smtp_session *s, const struct net_addr *a)
 {
@@ -247,8 +253,11 @@ const struct smtp_ops txn_smtp_ops = {
 	.txn_body = txn_body,
 	.txn_commit = txn_commit,
 	.txn_abort = txn_abort,
+	.verify = ask_verify,
+	.etrn = ask_etrn,
 	.reject = txn_reject,
 	.own_address = own_address,
+	.note = txn_note,
 };
 
 /* The connection goes while queue works on its message: the answer will find nobody. */
@@ -322,7 +331,7 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		d->env.queue_up = 1;	/* its first word on a new channel */
 		return (E_OK);
 	default:
-		return (E_PROTO);
+		return (ask_message(d, type, r));
 	}
 }
 
@@ -373,6 +382,7 @@ lose(struct smtpd *d)
 		smtp_queue_lost(&c->s, smtpd_now(d));
 		conn_advance(c);
 	}
+	ask_lost(d);
 	if (throttled)
 		throttle_end(d);
 }

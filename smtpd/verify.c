@@ -1,0 +1,103 @@
+/*
+ * verify.c -- a recipient is taken, perhaps after the next hop was asked for it (call-ahead).  Core.
+ *
+ * A relay domain with verify = true: queue asks the next hop (through deliver, with a cache).  A yes is 250, a no is
+ * its own no, so that nobody's backscatter is made here.  Where the next hop cannot be asked the recipient is taken:
+ * to keep mail while the primary is down is what a backup MX is for.  But an answer of 4yz to RCPT itself says that
+ * the next hop does not want it now (greylisting, a full mailbox), and is passed on.
+ *
+ * The recipient stands at the end of t->rcpts while it is asked about; a no takes it off again.
+ */
+#include <string.h>
+
+#include "common/err.h"
+#include "common/reply.h"
+#include "smtpd/session.h"
+
+#define WORDS_MAX	300	/* octets of the next hop's words in our reply */
+
+static void
+take(struct smtp_session *s)
+{
+	s->txn->nrcpt++;
+	s->commands--;			/* a large message is no idle chatter */
+	smtp_set_state(s, ST_RCPT);
+	smtp_reply(s, 250, "2.1.5", "recipient ok");
+}
+
+/* The recipient that was asked about comes off. */
+static void
+drop(struct smtp_session *s)
+{
+	struct smtp_txn	*t = s->txn;
+
+	s->env->rcpts -= t->rcpts.len - t->ask_len;
+	t->rcpts.len = t->ask_len;
+}
+
+void
+smtp_rcpt_taken(struct smtp_session *s, size_t before)
+{
+	const struct rcpt_verdict	*v = &s->env->verdict;
+	struct smtp_txn			*t = s->txn;
+
+	/* An alias's members are asked for by nobody: the alias is ours, and so is what it promises. */
+	if (v->aliased || v->kind != TO_RELAY || !v->domain->verify || s->env->ops->verify == NULL) {
+		take(s);
+		return;
+	}
+	t->ask_len = (uint32_t)before;
+	if (s->env->ops->verify(s, v->address) != E_OK) {
+		drop(s);
+		smtp_refuse(s, 451, "4.3.0", "recipients cannot be verified now");
+		return;
+	}
+	s->ask_from = s->state;
+	s->ask_ms = s->now_ms;
+	smtp_set_state(s, ST_ASK);
+}
+
+/* Its enhanced code, if it is of the class that the reply has. */
+static const char *
+enhanced(const struct ipc_verify_result *r, uint8_t cls, const char *other, char dst[static ENHANCED_STRLEN])
+{
+	return (r->enhanced.cls == cls ? enhanced_str(&r->enhanced, dst) : other);
+}
+
+void
+smtp_verified(struct smtp_session *s, const struct ipc_verify_result *r, uint64_t now_ms)
+{
+	char	 words[WORDS_MAX], code[ENHANCED_STRLEN];
+
+	s->now_ms = now_ms;
+	if (s->state != ST_ASK || strcmp(s->verb, "RCPT") != 0)
+		return;
+	s->command_ms = now_ms;
+	smtp_set_state(s, (enum smtp_state)s->ask_from);
+	if (r == NULL) {
+		drop(s);
+		smtp_refuse(s, 451, "4.3.0", "recipients cannot be verified now");
+	} else if (r->status == VERIFY_REFUSED) {
+		drop(s);
+		smtp_refuse(s, 550, enhanced(r, 5, "5.1.1", code), "the next hop refuses this recipient: %s",
+		    text_escape(words, sizeof(words), slice_str(r->text)));
+	} else if (r->status == VERIFY_UNKNOWN && r->code >= 400 && r->code <= 499) {
+		drop(s);
+		smtp_refuse(s, 450, enhanced(r, 4, "4.2.0", code), "the next hop does not take this recipient now: %s",
+		    text_escape(words, sizeof(words), slice_str(r->text)));
+	} else
+		take(s);
+	if (s->env->stopping)
+		smtp_stop(s, 0, now_ms);
+}
+
+void
+smtp_ask_over(struct smtp_session *s)
+{
+	static const struct ipc_verify_result	unknown = { .status = VERIFY_UNKNOWN };
+
+	if (strcmp(s->verb, "RCPT") == 0)
+		smtp_verified(s, &unknown, s->now_ms);
+	else
+		smtp_etrn_done(s, NULL, s->now_ms);
+}
