@@ -57,6 +57,8 @@ struct fake {
 	uint64_t	 credit;
 	unsigned	 bad;		/* something came after JOB_SYNC that belongs before it, or twice */
 	uint64_t	 last_running;
+	unsigned	 nprobed;
+	struct ipc_probe_result probed;		/* the latest */
 	uint8_t		 seen[512][JOB_RCPT_MAX];
 };
 
@@ -89,6 +91,10 @@ fake_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		break;
 	case IPC_JOB_SYNC:
 		f->nsync++;
+		break;
+	case IPC_PROBE_RESULT:
+		assert_int_equal(ipc_unpack_probe_result(r, &f->probed), E_OK);
+		f->nprobed++;
 		break;
 	default:
 		fail_msg("message %s", ipc_type_name(type));
@@ -167,6 +173,38 @@ give_body(struct fake *f, uint64_t id, size_t n)
 }
 
 static void
+ask(struct fake *f, uint64_t id)
+{
+	struct ipc_probe m = { .id = id, .hop = HOP_SMTP, .port = 25, .timeout_ms = 5000, .host = "127.0.0.1",
+		.address = "x@dest.example" };
+
+	assert_int_equal(ipc_send(&f->ipc, PROBE, probe, &m), E_OK);
+}
+
+/* The oldest probe at work. */
+static struct job *
+open_probe(void)
+{
+	struct job *j;
+
+	TAILQ_FOREACH(j, &d->jobs, all) {
+		if (j->probe && j->state != JOB_OVER)
+			return (j);
+	}
+	return (NULL);
+}
+
+static void
+answer(struct job *j, enum outcome outcome, enum stage stage, uint16_t code)
+{
+	struct client_result r = { .outcome = outcome, .stage = stage, .code = code, .text = "said so" };
+
+	assert_non_null(j);
+	job_result(j, &r, "hop[127.0.0.1]:25");
+	job_over(j);
+}
+
+static void
 ack(struct fake *f, uint64_t id)
 {
 	struct ipc_job_id m = { .job = id };
@@ -190,6 +228,7 @@ teardown(void **state)
 {
 	struct job *j;
 
+	job_sweep(d);
 	while ((j = TAILQ_FIRST(&d->jobs)) != NULL)
 		job_free(j);
 	while ((j = d->spare) != NULL) {
@@ -383,11 +422,133 @@ acknowledged_too_early(void **state)
 	turns(4);
 }
 
+static void
+probes(void **state)
+{
+	static const struct { enum outcome outcome; enum stage stage; uint16_t code; enum outcome said; uint8_t cls; } cases[] = {
+		{ OUT_DELIVERED, STAGE_RCPT, 250, OUT_DELIVERED, 2 },
+		{ OUT_PERMFAIL, STAGE_RCPT, 550, OUT_PERMFAIL, 5 },
+		{ OUT_TEMPFAIL, STAGE_RCPT, 450, OUT_TEMPFAIL, 4 },
+		/* Nothing of these speaks of the recipient. */
+		{ OUT_PERMFAIL, STAGE_MAIL, 550, OUT_TEMPFAIL, 4 },
+		{ OUT_PERMFAIL, STAGE_GREETING, 554, OUT_TEMPFAIL, 4 },
+		{ OUT_PERMFAIL, STAGE_DNS, 0, OUT_TEMPFAIL, 4 },
+		{ OUT_UNSURE, STAGE_RCPT, 0, OUT_TEMPFAIL, 4 },
+	};
+	struct fake *f = connect_queue();
+	struct job *j;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		give(f, 7, 1, 10);	/* the ids of jobs and of probes are two things */
+		ask(f, 7);
+		turns(3);
+		assert_int_equal(begun, 2 * (i + 1));
+		assert_int_equal(d->nprobes, 1);
+		j = open_probe();
+		assert_string_equal(j->rcpt[0].address, "x@dest.example");
+		assert_true(j->mail.probe && j->mail.sender[0] == '\0' && job_find(d, 7) != j);
+		answer(j, cases[i].outcome, cases[i].stage, cases[i].code);
+		turns(3);
+		assert_int_equal(f->nprobed, i + 1);
+		assert_int_equal(f->probed.id, 7);
+		assert_int_equal(f->probed.outcome, cases[i].said);
+		assert_int_equal(f->probed.enhanced.cls, cases[i].cls);
+		assert_int_equal(f->probed.code, cases[i].code);
+		assert_string_equal(f->probed.text, "said so");
+		job_sweep(d);
+		assert_int_equal(d->nprobes, 0);
+		finish(7, "later");
+		ack(f, 7);
+		turns(3);
+		assert_int_equal(d->nheld, 0);
+	}
+	assert_int_equal(d->count[COUNT_JOBS], sizeof(cases) / sizeof(cases[0]));
+	hang_up(f);
+}
+
+/* They end with the channel, answered or not, and say nothing on the next one. */
+static void
+probes_end_with_the_channel(void **state)
+{
+	struct fake *f = connect_queue();
+
+	ask(f, 1);
+	ask(f, 2);
+	turns(3);
+	assert_int_equal(d->nprobes, 2);
+	answer(open_probe(), OUT_DELIVERED, STAGE_RCPT, 250);
+	hang_up(f);
+	assert_null(open_probe());
+	assert_int_equal(aborted, 1);
+	f = connect_queue();
+	turns(3);
+	assert_int_equal(f->nprobed, 0);
+	assert_int_equal(f->nrunning, 0);
+	assert_int_equal(f->nsync, 1);
+	job_sweep(d);
+	assert_int_equal(d->nprobes, 0);
+	assert_int_equal(d->njobs, 0);
+	hang_up(f);
+}
+
+static void
+probes_limit(void **state)
+{
+	struct fake *f = connect_queue();
+
+	for (uint64_t i = 1; i <= PROBES_MAX + 1; i++) {
+		ask(f, i);
+		turns(1);
+		if (i >= PROBES_MAX - 1)
+			turns(3);
+		assert_int_equal(f->nprobed, i > PROBES_MAX);
+	}
+	assert_int_equal(f->probed.id, PROBES_MAX + 1);
+	assert_int_equal(f->probed.outcome, OUT_TEMPFAIL);
+	assert_int_equal(d->nprobes, PROBES_MAX);
+	hang_up(f);
+	assert_int_equal(d->nprobes, 0);
+}
+
+/* What a job says of its message and its recipients comes as it was sent. */
+static void
+fields_of_a_job(void **state)
+{
+	struct fake *f = connect_queue();
+	struct ipc_job_begin b = { .job = 1, .msgid = 2, .body_len = 5, .hop = HOP_SMTP, .port = 25, .nrcpt = 2,
+		.host = "127.0.0.1", .sender = "s@a.example", .body = BODY_BINARY, .header8 = 1, .ret = RET_HDRS,
+		.by_mode = BY_RETURN, .by_trace = 1, .prioritized = 1, .priority = -3, .by_time = 12345, .envid = "e" };
+	struct ipc_job_rcpt r = { .job = 1, .notify = NOTIFY_SUCCESS, .address = "a@b", .orcpt = "rfc822;x@y" };
+	const struct client_mail *m;
+	struct job *j;
+
+	assert_int_equal(ipc_send(&f->ipc, JOB_BEGIN, job_begin, &b), E_OK);
+	assert_int_equal(ipc_send(&f->ipc, JOB_RCPT, job_rcpt, &r), E_OK);
+	r = (struct ipc_job_rcpt){ .job = 1, .index = 1, .address = "c@d" };
+	assert_int_equal(ipc_send(&f->ipc, JOB_RCPT, job_rcpt, &r), E_OK);
+	turns(3);
+	j = job_find(d, 1);
+	assert_non_null(j);
+	m = &j->mail;
+	assert_true(m->body == BODY_BINARY && m->header8 && m->ret == RET_HDRS && m->by_mode == BY_RETURN && m->by_trace &&
+	    m->prioritized && m->priority == -3 && j->by_time == 12345 && m->size == 5 && !m->probe);
+	assert_string_equal(m->envid, "e");
+	assert_string_equal(m->rcpt[0].orcpt, "rfc822;x@y");
+	assert_int_equal(m->rcpt[0].notify, NOTIFY_SUCCESS);
+	assert_null(m->rcpt[1].orcpt);
+	assert_int_equal(m->rcpt[1].notify, 0);
+	hang_up(f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(reports_until_ack, setup, teardown),
+		cmocka_unit_test_setup_teardown(probes, setup, teardown),
+		cmocka_unit_test_setup_teardown(probes_end_with_the_channel, setup, teardown),
+		cmocka_unit_test_setup_teardown(probes_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(fields_of_a_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_new_channel_begins_with, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_reports_than_the_channel_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(credit, setup, teardown),

@@ -1,9 +1,11 @@
 /*
  * deliver_client_fuzz.c -- a hostile server's octets, in any cut, with drops and time-outs, over several messages.
  *
- * The first octet chooses how the rest is cut and when the connection ends.  Oracles: each recipient gets at most
- * one outcome, and exactly one once the transaction is done; "delivered" only after the final dot had gone, and only from a
- * 2yz that came after it; what was sent as data un-stuffs to the body; nothing is sent after QUIT or the end.
+ * The first octet chooses how the rest is cut, when the connection ends, and whether the messages ask for all that
+ * extensions give, with a binary body of three chunks and a probe in the middle.  Oracles: each recipient gets at most
+ * one outcome, and exactly one once the transaction is done; "delivered" only after the final dot or the last chunk had
+ * gone, and only from a 2yz that came after it; what was sent as data un-stuffs to the body, what was sent as chunks is
+ * the body; nothing is sent after QUIT or the end, and no 8-bit command to who does not offer SMTPUTF8.
  */
 #include <assert.h>
 #include <stdint.h>
@@ -32,7 +34,12 @@ struct fuzz {
 	int		 busy, ready, body, over, dot_sent, quit, messages;
 	char		 data[SENT_MAX];
 	size_t		 ndata;
+	int		 extended;
+	size_t		 chunk_left, chunk_at;	/* of what was sent in chunks */
+	int		 last;
 };
+
+static char	big[2 * BDAT_CHUNK + 3];
 
 static void
 take_output(struct fuzz *f)
@@ -48,6 +55,8 @@ take_output(struct fuzz *f)
 		f->quit = 2;
 	}
 	assert(s.n >= 2 && s.p[s.n - 2] == '\r' && s.p[s.n - 1] == '\n');
+	for (size_t i = 0; i < s.n; i++)
+		assert((unsigned char)s.p[i] < 0x80 || (f->c.offers & OFFER_SMTPUTF8));
 	buf_drain(&f->c.out, s.n);
 }
 
@@ -64,7 +73,7 @@ pump(struct fuzz *f, struct slice in)
 			assert(f->outcomes[r.rcpt]++ == 0);
 			assert(f->rcpt[r.rcpt].done);
 			if (r.outcome == OUT_DELIVERED)
-				assert(f->dot_sent && r.code / 100 == 2 && f->rcpt[r.rcpt].accepted);
+				assert((f->dot_sent || f->m.probe) && r.code / 100 == 2 && f->rcpt[r.rcpt].accepted);
 			if (r.outcome == OUT_UNSURE)
 				assert(f->dot_sent && f->rcpt[r.rcpt].accepted);
 			assert(r.code != 0 || r.enhanced.cls != 0);
@@ -74,7 +83,7 @@ pump(struct fuzz *f, struct slice in)
 			f->ready = 1;
 			break;
 		case CLIENT_BODY:
-			assert(f->busy && !f->dot_sent);
+			assert(f->busy && !f->dot_sent && !f->m.probe);
 			f->body = 1;
 			break;
 		case CLIENT_DONE:
@@ -95,6 +104,7 @@ pump(struct fuzz *f, struct slice in)
 			break;
 		}
 	}
+	f->body &= f->c.state == CS_BODY;
 	if (!f->over)
 		take_output(f);
 }
@@ -145,6 +155,74 @@ send_body(struct fuzz *f, size_t piece)
 	client_dot_sent(&f->c, f->now);
 }
 
+/* One piece of the stream of chunks. */
+static void
+check_chunk(struct fuzz *f, struct slice seg)
+{
+	char head[64];
+	unsigned long long n;
+	int len;
+
+	if (f->chunk_left != 0) {
+		assert(seg.n <= f->chunk_left && memcmp(seg.p, big + f->chunk_at, seg.n) == 0);
+		f->chunk_left -= seg.n;
+		f->chunk_at += seg.n;
+		return;
+	}
+	assert(!f->last && seg.n < sizeof(head));
+	memcpy(head, seg.p, seg.n);
+	head[seg.n] = '\0';
+	assert(sscanf(head, "BDAT %llu%n", &n, &len) == 1 && n > 0 && n <= BDAT_CHUNK);
+	f->last = strcmp(head + len, " LAST\r\n") == 0;
+	assert(f->last || strcmp(head + len, "\r\n") == 0);
+	f->chunk_left = n;
+}
+
+static void
+send_chunks(struct fuzz *f, size_t piece)
+{
+	struct slice seg[8], end;
+	size_t nseg, used = 1, left;
+
+	while (f->body && used != 0) {
+		left = f->m.size - f->chunk_at;
+		if (left > piece * 4001)
+			left = piece * 4001;
+		assert(client_body(&f->c, slice_make(big + f->chunk_at, left), seg, 8, &nseg, &used) == E_OK);
+		for (size_t i = 0; i < nseg; i++) {
+			check_chunk(f, seg[i]);
+			client_body_sent(&f->c, seg[i].n, f->now);
+		}
+		if (f->chunk_at < f->m.size)
+			continue;
+		assert(client_body_end(&f->c, &end) == E_OK && end.n == 0);
+		assert(f->last && f->chunk_left == 0);
+		f->body = 0;
+		f->dot_sent = 1;
+		client_dot_sent(&f->c, f->now);
+	}
+}
+
+/* The next message. */
+static void
+prepare(struct fuzz *f)
+{
+	f->m.probe = f->extended && f->messages == 2;
+	f->m.sender = f->m.probe ? "" : "s@a.example";
+	f->chunk_left = f->chunk_at = 0;
+	f->last = 0;
+	for (int i = 0; i < NRCPT; i++) {
+		f->rcpt[i] = (struct client_rcpt){ .address = "r@b.example" };
+		if (f->extended) {
+			f->rcpt[i].notify = (uint8_t)(i * 3 % 16);
+			f->rcpt[i].orcpt = i % 2 == 0 ? "utf-8;\303\244@c" : "rfc822;a b@c";
+		}
+		f->outcomes[i] = 0;
+	}
+	if (f->extended)
+		f->rcpt[1].address = "\303\244@b.example";
+}
+
 static void
 act(struct fuzz *f, size_t piece)
 {
@@ -159,14 +237,13 @@ act(struct fuzz *f, size_t piece)
 		f->messages++;
 		f->busy = 1;
 		f->dot_sent = 0;
-		for (int i = 0; i < NRCPT; i++) {
-			f->rcpt[i] = (struct client_rcpt){ .address = "r@b.example" };
-			f->outcomes[i] = 0;
-		}
+		prepare(f);
 		assert(client_mail(&f->c, &f->m, f->now) == E_OK);
 		pump(f, slice_make(NULL, 0));
 	}
-	if (f->body && !f->over)
+	if (f->body && !f->over && f->c.bdat)
+		send_chunks(f, piece);
+	else if (f->body && !f->over)
 		send_body(f, piece);
 }
 
@@ -185,6 +262,21 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.now = 1000;
 	f.m = (struct client_mail){ .sender = "s@a.example", .size = sizeof(body) - 1, .body = data[0] & 1, .rcpt = f.rcpt, .nrcpt = NRCPT };
 	piece = (data[0] >> 2) % 32 + 1;
+	f.extended = data[0] >> 7;
+	if (f.extended) {
+		for (size_t i = 0; i < sizeof(big) && big[1] == 0; i++)
+			big[i] = (char)(i * 31 % 251 + 1);
+		f.m.header8 = data[0] >> 1 & 1;
+		f.m.ret = RET_HDRS;
+		f.m.envid = "e+";
+		f.m.by_mode = BY_NOTIFY;
+		f.m.by_left = 60;
+		f.m.prioritized = 1;
+		if (data[0] & 1) {
+			f.m.body = BODY_BINARY;
+			f.m.size = sizeof(big);
+		}
+	}
 	client_init(&f.c, "me.example", &timeouts);
 	dialogue_init(&f.dialogue, f.now);
 	f.c.dialogue = &f.dialogue;
