@@ -147,6 +147,7 @@ bench: all
 	@tests/bench/run
 	@tests/bench/queue
 	@tests/bench/health --check
+	@tests/bench/tables --check
 
 lint:
 	@.ci/deps test

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/idn.h"
 #include "common/limits.h"
 #include "common/units.h"
 #include "common/version.h"
@@ -153,6 +154,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);	/* master may be gone; that is an error of write */
 	signal(SIGXFSZ, SIG_IGN);	/* and so is a memory file that grows too large */
 	parse_options(&o, argc, argv);
+	idn_init();
 	if (clearenv() != 0)	/* libconfuse replaces ${NAME} from it */
 		return (1);
 	if (confine_enter(&o.confine) == -1)

@@ -73,7 +73,7 @@ domain_key(struct map *m, const char *prefix, struct slice domain, char dst[stat
 	char		 name[DOMAIN_MAX + 1];
 	const char	*why;
 
-	if (domain_parse(name, domain, &why) != E_OK) {
+	if (domain_parse_utf8(name, domain, &why) != E_OK) {
 		map_error(m, "\"%s%.*s\": %s", prefix, (int)(domain.n < 100 ? domain.n : 100), domain.p, why);
 		return (-1);
 	}
@@ -116,7 +116,7 @@ mapped_key(struct map *m, struct slice word, char dst[static TABLE_KEY_MAX + 1])
 	if (last_at(word) != NULL && word.p[word.n - 1] != '"')
 		return (address_key(m, word, dst));
 	if (m->kind == MAP_VIRTUAL && memchr(word.p, '.', word.n) != NULL &&
-	    domain_parse(name, word, NULL) == E_OK) {
+	    domain_parse_utf8(name, word, NULL) == E_OK) {
 		if (is_ours(m, name))
 			return (0);
 		d = vec_add(&m->dotted, sizeof(*d));
@@ -137,7 +137,7 @@ recipient_key(struct map *m, struct slice word, char dst[static TABLE_KEY_MAX + 
 	if (at == NULL || word.p[word.n - 1] == '"')
 		return (local_key(m, word, dst));
 	domain = slice_make(at + 1, word.n - (size_t)(at - word.p) - 1);
-	if (domain_parse(name, domain, &why) != E_OK) {
+	if (domain_parse_utf8(name, domain, &why) != E_OK) {
 		map_error(m, "\"%.*s\": %s", (int)(word.n < 100 ? word.n : 100), word.p, why);
 		return (-1);
 	}

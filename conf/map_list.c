@@ -161,7 +161,7 @@ put_domain(struct map *m, struct slice domain)
 	const char	*why;
 	struct target	 t = { .kind = TARGET_DOMAIN };
 
-	if (domain_parse(name, domain, &why) != E_OK) {
+	if (domain_parse_utf8(name, domain, &why) != E_OK) {
 		map_error(m, "\"@%.*s\": %s", show(domain), domain.p, why);
 		return (0);
 	}

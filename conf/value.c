@@ -245,7 +245,7 @@ value_domain(struct errors *e, int line, const char *what, const char *text, str
 	char		 own[DOMAIN_MAX + 1];
 	const char	*why;
 
-	if (domain_parse(own, slice_str(text), &why) != E_OK) {
+	if (domain_parse_utf8(own, slice_str(text), &why) != E_OK) {
 		errors_add(e, line, "%s \"%s\": %s (expected a domain name)", what, text, why);
 		return (0);
 	}
