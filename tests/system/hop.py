@@ -14,7 +14,8 @@ class Ended(Exception):
 class Hop:
     """script(stage, session) -> None for the ordinary answer, octets to answer instead, "drop", "reset"
     or "hang"; at "dot" also "accept-drop": keep the message and close without an answer.
-    Stages: connect ehlo helo mail rcpt data dot rset quit.  session has number, sender, rcpts, line, count."""
+    Stages: connect ehlo helo mail rcpt data bdat dot rset quit; the last chunk's is "dot" as well.  session has number,
+    sender, rcpts, line, count, chunks."""
 
     def __init__(self, host="127.0.0.1", port=None, script=None, extensions=("PIPELINING", "8BITMIME", "SIZE 0")):
         self.host, self.port = host, port or free_port(host)
@@ -58,7 +59,7 @@ class Hop:
         return octets[:1] in (b"2", b"3")
 
     def serve(self, sock, number):
-        session = SimpleNamespace(number=number, sender=None, rcpts=[], line=b"", count=0)
+        session = SimpleNamespace(number=number, sender=None, rcpts=[], line=b"", count=0, chunks=[])
         with sock, contextlib.suppress(OSError, Ended):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.play(sock, "connect", session, b"220 hop.example ESMTP\r\n")
@@ -85,7 +86,7 @@ class Hop:
         self.play(sock, "helo", session, b"250 hop.example\r\n")
 
     def do_mail(self, sock, session, stream):
-        session.sender, session.rcpts = self.path(session.line), []
+        session.sender, session.rcpts, session.chunks = self.path(session.line), [], []
         if not self.play(sock, "mail", session, b"250 2.1.0 ok\r\n"):
             session.sender = None
 
@@ -108,7 +109,24 @@ class Hop:
             if not line:
                 return
             lines.append(line[1:] if line.startswith(b".") else line)
-        body = b"".join(lines)
+        self.end_of_data(sock, session, b"".join(lines))
+
+    def do_bdat(self, sock, session, stream):
+        words = session.line.split()
+        octets = stream.read(int(words[1]))
+        if len(octets) < int(words[1]):
+            raise Ended("in a chunk")
+        if not session.rcpts:
+            sock.sendall(b"503 5.5.1 no valid recipients\r\n")
+            return
+        session.chunks.append(octets)
+        if words[-1] == b"LAST":
+            self.end_of_data(sock, session, b"".join(session.chunks))
+            session.rcpts = []
+        elif not self.play(sock, "bdat", session, b"250 2.0.0 more\r\n"):
+            session.rcpts = []
+
+    def end_of_data(self, sock, session, body):
         session.count += 1
         try:
             answer = self.decide(sock, "dot", session, b"250 2.0.0 taken\r\n")
