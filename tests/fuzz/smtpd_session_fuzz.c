@@ -3,8 +3,8 @@
  *
  * The first two octets choose the set-up and the cuts, the rest is what the client
  * sends.  It is run in one piece, cut, and octet by octet.  Oracles: the same replies,
- * calls to queue and bodies each time; one reply per command and one per message; a
- * commit names what was handed over; no body holds a bare CR or LF; no recipient that
+ * calls to queue and bodies each time; one reply per command, chunk and message; a
+ * commit names what was handed over; no body of lines holds a bare CR or LF; no recipient that
  * strangers may not write to; replies are whole lines of at most 512 octets.  Queue
  * answers at once, in turn durable and otherwise.
  */
@@ -43,6 +43,25 @@ static struct run *
 run_of(struct smtp_session *s)
 {
 	return ((struct run *)(void *)s);
+}
+
+static void
+collect(struct run *r)
+{
+	struct slice	 o = buf_slice(&r->out);
+	const char	*lf;
+	size_t		 n;
+
+	while (o.n != 0) {
+		must((lf = memchr(o.p, '\n', o.n)) != NULL);
+		n = (size_t)(lf + 1 - o.p);
+		must(n >= 6 && n <= 512 && lf[-1] == '\r' && o.p[0] >= '2' && o.p[0] <= '5');
+		must(memchr(o.p, '\r', n - 2) == NULL && (o.p[3] == ' ' || o.p[3] == '-'));
+		r->replies += o.p[3] == ' ';
+		buf_add(&r->record, o.p, n);
+		o = slice_make(o.p + n, o.n - n);
+	}
+	buf_drain(&r->out, r->out.len);
 }
 
 static int
@@ -91,14 +110,15 @@ op_commit(struct smtp_session *s)
 	size_t		 i, n = r->body.len;
 
 	must(r->begun && n == s->txn->body_len);
-	must(n <= s->env->conf->message_size_limit && s->txn->header.received <= HOPS_MAX);
-	for (i = 0; i < n; i++) {
+	collect(r);		/* replies to chunks came before */
+	must(n <= s->env->conf->message_size_limit + HEADER_ADDED_MAX && s->txn->header.received <= HOPS_MAX);
+	for (i = 0; i < n && s->txn->body != BODY_BINARY; i++) {
 		if (b[i] == '\r')
 			must(i + 1 < n && b[i + 1] == '\n');
 		if (b[i] == '\n')
 			must(i > 0 && b[i - 1] == '\r');
 	}
-	must(n == 0 || b[n - 1] == '\n');
+	must(n == 0 || b[n - 1] == '\n' || s->state == ST_BDAT);
 	buf_add(&r->record, buf_slice(&r->begin).p, r->begin.len);
 	buf_addf(&r->record, "commit %u %zu\n", s->txn->nrcpt, n);
 	if (n != 0)
@@ -135,25 +155,6 @@ static const struct smtp_ops ops = {
 	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
 	.reject = op_reject, .own_address = op_own,
 };
-
-static void
-collect(struct run *r)
-{
-	struct slice	 o = buf_slice(&r->out);
-	const char	*lf;
-	size_t		 n;
-
-	while (o.n != 0) {
-		must((lf = memchr(o.p, '\n', o.n)) != NULL);
-		n = (size_t)(lf + 1 - o.p);
-		must(n >= 6 && n <= 512 && lf[-1] == '\r' && o.p[0] >= '2' && o.p[0] <= '5');
-		must(memchr(o.p, '\r', n - 2) == NULL && (o.p[3] == ' ' || o.p[3] == '-'));
-		r->replies += o.p[3] == ' ';
-		buf_add(&r->record, o.p, n);
-		o = slice_make(o.p + n, o.n - n);
-	}
-	buf_drain(&r->out, r->out.len);
-}
 
 static void
 answer(struct run *r)
@@ -203,6 +204,8 @@ play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, un
 			collect(r);
 			if (smtp_blocked(&r->s) && !smtp_closed(&r->s)) {
 				answer(r);
+				if (r->s.state == ST_COMMIT)
+					answer(r);	/* it had waited for the name only */
 				must(!smtp_blocked(&r->s) || smtp_closed(&r->s));
 				used = 1;
 			}
