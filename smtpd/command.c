@@ -32,10 +32,14 @@ static const struct smtp_verb {
 	{ "QUIT",	cmd_quit,	ST_ANY,			NOARG | LAST },	/* 4.1.1.10 */
 	{ "RSET",	cmd_rset,	ST_ANY,			NOARG },	/* 4.1.1.5 */
 	{ "HELO",	cmd_helo,	ST_ANY,			LAST },		/* 4.1.1.1 */
+	{ "LHLO",	cmd_lhlo,	ST_ANY,			LAST },		/* RFC 2033 4.1 */
 	{ "NOOP",	cmd_noop,	ST_ANY,			LAST },		/* 4.1.1.9 */
 	{ "VRFY",	cmd_vrfy,	ST_ANY,			LAST },		/* 4.1.1.6 */
 	{ "EXPN",	cmd_expn,	ST_ANY,			LAST },		/* 4.1.1.7 */
+	{ "ETRN",	cmd_etrn,	ST_HELO,		LAST | EIGHT },	/* RFC 1985 5 */
 	{ "HELP",	cmd_help,	ST_ANY,			LAST },		/* 4.1.1.8 */
+	{ "XCLIENT",	cmd_xclient,	ST_CONNECT | ST_HELO,	LAST },		/* Postfix */
+	{ "XFORWARD",	cmd_xforward,	ST_CONNECT | ST_HELO,	0 },		/* Postfix */
 	/* A browser made to speak to us must not get far: the session ends at its first word. */
 	{ "GET",	cmd_http,	ST_ANY,			LAST },
 	{ "POST",	cmd_http,	ST_ANY,			LAST },
@@ -54,12 +58,12 @@ wrong_state(const struct smtp_session *s)
 {
 	switch (s->state) {
 	case ST_CONNECT:
-		return ("EHLO or HELO first");
+		return (s->lmtp ? "LHLO first" : "EHLO or HELO first");
 	case ST_HELO:
 		return ("MAIL first");
 	case ST_MAIL:
-		return (strcmp(s->verb, "MAIL") == 0 ? "a transaction is open already" :
-		    "a recipient that is accepted first");
+		return (strcmp(s->verb, "DATA") == 0 ? "a recipient that is accepted first" :
+		    "a transaction is open already");
 	case ST_CHUNKS:
 		return ("BDAT was said: go on with BDAT, or RSET");	/* RFC 3030 2 */
 	default:
@@ -80,12 +84,7 @@ octets_ok(struct smtp_session *s, unsigned flags)
 			smtp_refuse(s, 501, "5.5.2", "a command with a control octet (%02x)", c);
 			return (0);
 		}
-		if (c > 127 && (flags & EIGHT) != 0) {
-			smtp_refuse(s, 553, "5.6.7",
-			    "an address that is not ASCII needs SMTPUTF8, which is not offered");
-			return (0);
-		}
-		if (c > 127) {
+		if (c > 127 && (flags & EIGHT) == 0) {
 			smtp_refuse(s, 501, "5.5.2",
 			    "a command with an octet that is not ASCII (%02x)", c);
 			return (0);

@@ -15,7 +15,7 @@ static const struct {
 	uint32_t	to;
 } steps[] = {
 	{ ST_CONNECT,	ST_HELO | ST_BDAT },
-	{ ST_HELO,	ST_HELO | ST_MAIL | ST_ASK | ST_BDAT },
+	{ ST_HELO,	ST_CONNECT | ST_HELO | ST_MAIL | ST_ASK | ST_BDAT },
 	{ ST_MAIL,	ST_HELO | ST_RCPT | ST_ASK | ST_BDAT },
 	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA | ST_ASK | ST_BDAT },
 	{ ST_ASK,	ST_HELO | ST_MAIL | ST_RCPT },
@@ -48,6 +48,7 @@ end_txn(struct smtp_session *s)
 	struct smtp_env	*env = s->env;
 	struct smtp_txn	*t = s->txn;
 
+	smtp_forward_reset(s);
 	if (t == NULL)
 		return;
 	/* After the final dot queue's word counts: it is not called back. */
@@ -100,8 +101,16 @@ smtp_close(struct smtp_session *s, const char *reason)
 	if (s->state == ST_CLOSED)
 		return;
 	end_txn(s);
+	free(s->etrn);
+	s->etrn = NULL;
 	s->reason = reason;
 	smtp_set_state(s, ST_CLOSED);
+}
+
+void
+smtp_greet(struct smtp_session *s)
+{
+	smtp_replyf(s, 220, NULL, "%s %s Postern", s->env->conf->hostname, s->lmtp ? "LMTP" : "ESMTP");
 }
 
 void
@@ -110,7 +119,14 @@ smtp_open(struct smtp_session *s, uint64_t now_ms)
 	s->state = ST_CONNECT;
 	s->verb = "";
 	s->now_ms = s->opened_ms = s->command_ms = now_ms;
-	smtp_replyf(s, 220, NULL, "%s ESMTP Postern", s->env->conf->hostname);
+	smtp_greet(s);
+}
+
+int
+smtp_relays(const struct smtp_session *s)
+{
+	return (s->local || s->login[0] != '\0' ||
+	    (!s->veiled && conf_may_relay(s->env->conf, &s->client)));
 }
 
 size_t

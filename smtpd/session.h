@@ -138,6 +138,11 @@ struct smtp_ops {
 	void	(*reject)(struct smtp_session *, struct slice reply);
 	/* Whether this is an address of ours on which the client reached us. */
 	int	(*own_address)(struct smtp_session *, const struct net_addr *);
+	/* XCLIENT: this is the client from now on.  Moves its share of the connections, sets s->client, and asks for its name
+	 * unless it is named (s->name_pending).  Else why says which limit, and nothing is changed. */
+	int	(*client)(struct smtp_session *, const struct net_addr *, int named, const char **why);
+	/* XCLIENT or XFORWARD (s->verb) was taken; for the log. */
+	void	(*introduced)(struct smtp_session *);
 	/* What an access rule says for the log: "hold", "warn", "info"; its text, and what it is about.  NULL: no log. */
 	void	(*note)(struct smtp_session *, const char *what, struct slice text, const char *about);
 };
@@ -191,7 +196,13 @@ struct smtp_session {
 	struct smtp_chunk chunk;
 	const char	*listener;	/* the shell's */
 	const struct conf_listener *conf_listener;	/* of the snapshot in use; the shell renews it at a reload; NULL: gone */
-	char		*origin;	/* XFORWARD's client for the log, malloc'd; NULL none */
+	char		*etrn;		/* the node of the last ETRN, malloc'd; NULL none */
+	struct smtp_forward *forward;	/* XFORWARD's attributes, malloc'd; NULL none */
+	const char	*origin;	/* their client as one text for logs, within forward; NULL none */
+	struct net_addr	 peer;		/* the connection's own client: who may say XCLIENT, XFORWARD; :: is nobody */
+	struct net_addr	 own;		/* our address towards the client, if own_known: the shell's socket does not say */
+	uint8_t		 own_known;
+	uint8_t		 veiled;	/* the client's address is not known: no right that goes by it */
 	char		 login[LOGIN_MAX + 1];	/* the local user, or by XCLIENT; "" unknown */
 	char		 helo[HELO_MAX + 1];
 	char		 name[DOMAIN_MAX + 1];	/* verified, or "" */
@@ -199,8 +210,11 @@ struct smtp_session {
 
 /* ---- for the shell ---- */
 
-/* The caller has set env, id, client, port, listener, may_relay, name_pending; the rest is zero.  Greets. */
+/* The caller has set env, id, client, peer, port, listener, conf_listener, lmtp, may_relay, name_pending, and local, uid,
+ * own, veiled where they apply; the rest is zero.  Greets. */
 void	smtp_open(struct smtp_session *, uint64_t now_ms);
+/* Whether the client may send anywhere, by the snapshot now in use: for may_relay. */
+int	smtp_relays(const struct smtp_session *);
 /* Returns the octets taken.  The caller sends what is in env->out, then offers the rest again as
  * long as octets are taken and smtp_blocked() is false. */
 size_t	smtp_input(struct smtp_session *, struct slice, uint64_t now_ms);
@@ -301,6 +315,17 @@ int	smtp_access_waits(const struct smtp_session *);
 /* cmd_vrfy.c: whether VRFY, EXPN get a real answer. */
 int	smtp_vrfy_allowed(const struct smtp_session *);
 int	smtp_expn_allowed(const struct smtp_session *);
+
+/* session.c: the first reply of all, and XCLIENT's. */
+void	smtp_greet(struct smtp_session *);
+
+/* cmd_xclient.c, cmd_xforward.c: whether the connection's client may say it; EHLO lists what it knows then. */
+#define SMTP_XCLIENT_ATTRS	"NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT REVERSE_NAME"
+#define SMTP_XFORWARD_ATTRS	"NAME ADDR PORT PROTO HELO IDENT SOURCE"
+int	smtp_xclient_allowed(const struct smtp_session *);
+int	smtp_xforward_allowed(const struct smtp_session *);
+
+void	smtp_forward_reset(struct smtp_session *);	/* its transaction is over */
 
 /* Handlers: s->args holds the arguments. */
 void	cmd_ehlo(struct smtp_session *);

@@ -9,10 +9,12 @@
  * 			 "S*9:" as above.
  *   T: 300000		so many milliseconds go by, and the timer looks
  *   Q: word		queue: durable ID, full, busy, io, mismatch, lost, up, pressure WORD,
- * 			credit N, throttle on|off, rcpts N (octets of all recipients)
+ * 			credit N, throttle on|off, rcpts N (octets of all recipients),
+ * 			etrn started|nothing|pending|counted|unable|lost N
  *   N: name		resolver's answer; empty is unknown
  *   A: text		the next call made to queue: "begin FROM TO TO...", "commit NRCPT LEN
  * 			HOPS", "abort"
+ * 			"etrn NODE"; and what MAIL and RCPT asked for beside: " RET=FULL 1:NOTIFY=S"
  *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came
  * 			depends on the cuts
  *   B: text		the body handed on in the last transaction, whole, is text
@@ -37,6 +39,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/idn.h"
 #include "common/siphash.h"
 #include "smtpd/session.h"
 #include "tests/common/table_kit.h"
@@ -81,6 +84,43 @@ bad(struct run *r, const char *what, struct slice want, struct slice got)
 
 /* ---- the shell's part ---- */
 
+/* What MAIL and RCPT asked for beside addresses: a line of its own, if anything was. */
+static void
+say_with(struct run *r)
+{
+	const struct smtp_txn	*t = r->s.txn;
+	struct slice		 all = buf_slice(&t->rcpts);
+	struct txn_rcpt		 a;
+	size_t			 before = r->calls.len;
+	unsigned		 n = 0;
+
+	if (t->utf8)
+		buf_adds(&r->calls, " SMTPUTF8");
+	if (t->body == BODY_BINARY)
+		buf_adds(&r->calls, " BINARYMIME");
+	if (t->ret != RET_NONE)
+		buf_addf(&r->calls, " RET=%s", t->ret == RET_FULL ? "FULL" : "HDRS");
+	if (t->envid[0] != '\0')
+		buf_addf(&r->calls, " ENVID=%s", t->envid);
+	if (t->by_mode != BY_NONE)
+		buf_addf(&r->calls, " BY=%d;%s%s", t->by_s, t->by_mode == BY_NOTIFY ? "N" : "R", t->by_trace ? "T" : "");
+	if (t->hold_until != 0)
+		buf_addf(&r->calls, " HOLD=%lld", (long long)t->hold_until);
+	if (t->prioritized)
+		buf_addf(&r->calls, " PRIORITY=%d", t->priority);
+	while (txn_rcpt_next(&all, &a) == E_OK) {
+		n++;
+		if (a.notify != 0)
+			buf_addf(&r->calls, " %u:NOTIFY=%s%s%s%s", n, (a.notify & NOTIFY_NEVER) != 0 ? "N" : "",
+			    (a.notify & NOTIFY_SUCCESS) != 0 ? "S" : "", (a.notify & NOTIFY_FAILURE) != 0 ? "F" : "",
+			    (a.notify & NOTIFY_DELAY) != 0 ? "D" : "");
+		if (a.orcpt[0] != '\0')
+			buf_addf(&r->calls, " %u:ORCPT=%s", n, a.orcpt);
+	}
+	if (r->calls.len != before)
+		buf_adds(&r->calls, "\n");
+}
+
 static int
 op_begin(struct smtp_session *s)
 {
@@ -98,7 +138,19 @@ op_begin(struct smtp_session *s)
 			assert_int_equal(buf_addf(&r->calls, " <%s>", a.address), E_OK);
 	if (s->txn->nrcpt > 8)
 		assert_int_equal(buf_addf(&r->calls, " %u", s->txn->nrcpt), E_OK);
-	return (buf_adds(&r->calls, "\n"));
+	assert_int_equal(buf_adds(&r->calls, "\n"), E_OK);
+	say_with(r);
+	return (E_OK);
+}
+
+static int
+op_etrn(struct smtp_session *s, enum etrn_kind kind, const char *name)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	if (!r->env.queue_up)
+		return (E_CLOSED);
+	return (buf_addf(&r->calls, "etrn %s%s\n", kind == ETRN_TREE ? "@" : kind == ETRN_QUEUE ? "#" : "", name));
 }
 
 static int
@@ -145,7 +197,7 @@ op_own(struct smtp_session *s, const struct net_addr *a)
 
 static const struct smtp_ops ops = {
 	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
-	.reject = op_reject, .own_address = op_own,
+	.reject = op_reject, .own_address = op_own, .etrn = op_etrn,
 };
 
 static void
@@ -259,6 +311,18 @@ unescape(struct run *r, const char *p)
 	r->text_len = (size_t)(o - r->text);
 }
 
+static struct net_prefix	 us_prefix, others_prefix;
+static const struct conf_prefixes us = { 1, &us_prefix }, others = { 1, &others_prefix };
+
+static struct conf_domain	 domains[] = {
+	{ .name = "all.example", .all = 1, .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
+	{ .name = "branch.example", .relay = 1, .catch_all = "" },
+	{ .name = "mx.example.org", .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
+	{ .name = "north.tree.example", .relay = 1, .catch_all = "" },
+	{ .name = "tree.example", .relay = 1, .catch_all = "" },
+	{ .name = "xn--mller-kva.example", .relay = 1, .catch_all = "" },
+};
+
 static void
 conf_line(struct run *r, const char *p)
 {
@@ -284,6 +348,12 @@ conf_line(struct run *r, const char *p)
 		r->conf.smtpd.line_max = (uint32_t)v;
 	else if (strcmp(key, "lmtp") == 0)
 		r->s.lmtp = r->s.esmtp = 1;
+	else if (strcmp(key, "etrn-from") == 0)
+		domains[3].etrn_from = v != 0 ? us : others;
+	else if (strcmp(key, "vrfy") == 0)
+		r->conf.smtpd.vrfy_from = us;
+	else if (strcmp(key, "expn") == 0)
+		r->conf.smtpd.expn_from = us;
 	else if (strcmp(key, "relay-client") == 0)
 		r->s.may_relay = 1;
 	else if (strcmp(key, "name-pending") == 0)
@@ -351,6 +421,22 @@ expect_aborted(struct run *r)
 }
 
 static void
+etrn_answer(struct run *r, const char *word, unsigned count)
+{
+	static const char *const	 words[ETRN_STATUSES] = { "started", "nothing", "pending", "counted", "unable" };
+	struct ipc_etrn_result		 m = { .count = count };
+
+	if (strcmp(word, "lost") == 0) {
+		smtp_etrn_done(&r->s, NULL, r->now);
+		return;
+	}
+	while (m.status < ETRN_STATUSES && strcmp(words[m.status], word) != 0)
+		m.status++;
+	assert_true(m.status < ETRN_STATUSES);
+	smtp_etrn_done(&r->s, &m, r->now);
+}
+
+static void
 queue_line(struct run *r)
 {
 	static const char *const	pressures[PRESSURES] = { "none", "full", "busy", "io" };
@@ -359,11 +445,14 @@ queue_line(struct run *r)
 		    TXN_MISMATCH },
 	};
 	char		word[16] = "", arg[16] = "";
+	unsigned	count = 0;
 	size_t		i;
 
 	r->text[r->text_len] = '\0';
-	assert_true(sscanf(r->text, "%15s %15s", word, arg) >= 1);
-	if (strcmp(word, "durable") == 0)
+	assert_true(sscanf(r->text, "%15s %15s %u", word, arg, &count) >= 1);
+	if (strcmp(word, "etrn") == 0)
+		etrn_answer(r, arg, count);
+	else if (strcmp(word, "durable") == 0)
 		smtp_result(&r->s, TXN_DURABLE, strtoull(arg, NULL, 10), r->now);
 	else if (strcmp(word, "credit") == 0)
 		smtp_credit(&r->s, (uint32_t)strtoul(arg, NULL, 10), r->now);
@@ -491,19 +580,16 @@ one_line(struct run *r, const char *line)
 static void
 setup(struct run *r)
 {
-	static struct conf_domain	domains[] = {
-		{ .name = "all.example", .all = 1, .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
-		{ .name = "branch.example", .relay = 1, .catch_all = "" },
-		{ .name = "mx.example.org", .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
-	};
-
+	assert_int_equal(net_prefix_parse(&us_prefix, SLICE_LIT("198.51.100.0/24")), E_OK);
+	assert_int_equal(net_prefix_parse(&others_prefix, SLICE_LIT("203.0.113.0/24")), E_OK);
+	domains[3].etrn_from = (struct conf_prefixes){ 0, NULL };
 	domains[2].recipients = recipient_table;
 
 	r->conf.hostname = "mx.example.org";
 	r->conf.postmaster = "";
 	r->conf.recipient_delimiter = "";
 	r->conf.message_size_limit = 1000000;
-	r->conf.ndomains = 3;
+	r->conf.ndomains = sizeof(domains) / sizeof(domains[0]);
 	r->conf.domains = domains;
 	r->conf.smtpd.command_timeout = 300;
 	r->conf.smtpd.data_timeout = 180;
@@ -523,6 +609,7 @@ setup(struct run *r)
 	r->env.ops = &ops;
 	r->env.out = &r->out;
 	r->env.queue_up = 1;
+	r->env.wall_s = 1800000000;	/* 2027-01-15T08:00:00Z */
 	r->s.env = &r->env;
 	r->s.listener = "mx";
 	r->now = 1000000;
