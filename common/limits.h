@@ -111,11 +111,13 @@
 /* Recipients. */
 #define ALIAS_DEPTH_MAX		32	/* steps from a recipient to one of its ends */
 #define EXPANSION_MAX		100000	/* ends of all recipients of one message */
+#define EXPAND_SLICE		2000	/* addresses looked at in one turn of queue's loop */
 
 /* Queue. */
 #define VERIFY_WAIT_MS		15000	/* a client waits so long for a call-ahead, then the recipient is taken */
 #define VERIFY_PEER_MAX		1024	/* questions of one smtpd not answered yet */
 #define VERIFY_CACHE_MAX	16384	/* answers of next hops remembered */
+#define VERIFY_WAITERS_MAX	16384	/* and of all together, in queue */
 #define VERIFY_PROBES_MAX	256	/* questions to next hops under way */
 #define VERIFY_DEST_MAX		4	/* of them at one destination */
 #define ETRN_LOOK_MAX		1024	/* recipients looked at before ETRN is answered; the rest is started after it */

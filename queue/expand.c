@@ -28,7 +28,7 @@ struct expand {
 	const struct conf *conf;
 	const struct recipient *rcpt;
 	uint32_t	 n, at;		/* the client's; the one being expanded */
-	uint32_t	 nends, nfailed, nempty, ndiscard;
+	uint32_t	 nends, nempty;
 	uint8_t		 plain, running;
 	size_t		 memory_max;
 	struct arena	 mem;		/* of what stays */
@@ -37,6 +37,7 @@ struct expand {
 	struct out	*outs, **tail, *set;
 	struct out	**v;		/* by number, once it is over */
 	uint32_t	 nout;
+	uint8_t		 discarded[RCPT_MAX];	/* of the client's */
 };
 
 struct expand *
@@ -44,7 +45,7 @@ expand_new(const struct conf *conf, const struct recipient *rcpt, uint32_t n, si
 {
 	struct expand *x;
 
-	if ((x = calloc(1, sizeof(*x))) == NULL)
+	if (n > RCPT_MAX || (x = calloc(1, sizeof(*x))) == NULL)
 		return (NULL);
 	x->conf = conf;
 	x->rcpt = rcpt;
@@ -147,7 +148,6 @@ add(struct expand *x, const struct out *w, int copy)
 	if (w->owed == OWED_DELIVERED || w->owed == OWED_EXPANDED)
 		return (E_OK);
 	x->nends++;
-	x->nfailed += w->state == RCPT_FAILED;
 	k = o->address;
 	if (strcmp(k, key) != 0 && (k = arena_strdup(&x->mem, slice_str(key))) == NULL)
 		return (E_NOMEM);
@@ -207,14 +207,13 @@ add_ends(struct expand *x, const struct recipient *from)
 		mine += e->kind != TO_DISCARD && !e->owned;
 	}
 	x->plain = 0;
+	x->discarded[from - x->rcpt] = dropped != 0;
 	if (mine + theirs == 0 && dropped == 0) {
 		x->nempty++;
 		return (add_itself(x, from, 1));
 	}
-	if (mine + theirs == 0) {
-		x->ndiscard++;
+	if (mine + theirs == 0)
 		return (add_owed(x, from, OWED_DELIVERED));
-	}
 	if (mine == 0)
 		err = add_owed(x, from, OWED_DELIVERED);
 	else if (mine + theirs > 1)
@@ -316,10 +315,10 @@ expand_count(const struct expand *x)
 	return (x->nout);
 }
 
-uint32_t
-expand_discarded(const struct expand *x)
+int
+expand_is_discarded(const struct expand *x, uint32_t i)
 {
-	return (x->ndiscard);
+	return (i < x->n && x->discarded[i]);
 }
 
 static int

@@ -32,7 +32,7 @@ size_t		 expand_memory(const struct expand *);
 /* When it is over: whether the recipients are those that the client named, as they are. */
 int		 expand_is_plain(const struct expand *);
 uint32_t	 expand_count(const struct expand *);		/* 0: all of it is discarded */
-uint32_t	 expand_discarded(const struct expand *);	/* names whose mail goes nowhere by an explicit alias */
+int		 expand_is_discarded(const struct expand *, uint32_t i);	/* of the client's i: /dev/null is among its ends */
 /* Recipient i, due at due.  Of any thread, if no other calls anything. */
 void		 expand_get(const struct expand *, uint32_t i, int64_t due, struct recipient *);
 

@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "common/limits.h"
+#include "queue/intake_int.h"
 #include "queue/received.h"
 
 struct ahead_op {			/* chunks ahead of the message, or the end of them */
@@ -32,9 +33,7 @@ static void	give_credit(struct txn *);
 static void	on_ahead(struct store_op *, int);
 static void	on_put(struct store_op *, int);
 static void	on_drop(struct store_op *, int);
-static void	txn_answer(struct txn *, enum txn_status);
 static void	txn_end(struct txn *);
-static void	txn_drop(struct txn *);
 static void	txn_maybe_free(struct txn *);
 static void	free_bulk(struct txn *);
 
@@ -232,8 +231,6 @@ on_commit(struct intake *in, struct rd *r)
 {
 	struct ipc_txn_commit m;
 	struct txn *t;
-	int64_t due;
-	uint32_t i;
 
 	if (ipc_unpack_txn_commit(r, &m) != E_OK)
 		return (E_PROTO);
@@ -251,24 +248,33 @@ on_commit(struct intake *in, struct rd *r)
 	t->step = TXN_STORING;
 	body_seal(t->body);
 	message_of_txn(t, &m);
-	due = t->ops->due(t->arg);
+	t->due = t->ops->due(t->arg);
 	/* RFC 4865 5: no attempt before; a time that has passed is no wish. */
 	if (t->m.hold_until > t->m.arrival)
-		due += t->m.hold_until - t->m.arrival;
-	for (i = 0; i < t->nrcpt; i++)
-		t->rcpt[i].next = due;
+		t->due += t->m.hold_until - t->m.arrival;
+	txn_expand(t);
+	return (E_OK);
+}
+
+void
+txn_put(struct txn *t)
+{
+	uint32_t i;
+
+	for (i = 0; t->put.rcpt_at == NULL && i < t->m.nrcpt; i++)
+		t->rcpt[i].next = t->due;
+	t->ready = 1;
 	t->put.kind = STORE_PUT;
 	t->put.done = on_put;
 	t->put.arg = t;
 	t->put.msgid = t->msgid;
 	t->put.message = &t->m;
 	t->put.rcpt = t->rcpt;
-	t->put.nrcpt = t->nrcpt;
+	t->put.nrcpt = t->m.nrcpt;
 	t->put.blocks = t->body->first;
 	/* What went ahead must be there first: a batch that failed is not followed by one that counts on it. */
 	if (t->nop == 0)
 		submit_put(t);
-	return (E_OK);
 }
 
 static void
@@ -368,7 +374,8 @@ on_ahead(struct store_op *op, int err)
 	}
 	if (t->step == TXN_STORING && t->nop == 0) {
 		if (!t->failed) {
-			submit_put(t);
+			if (t->ready)
+				submit_put(t);
 			return;
 		}
 		txn_answer(t, (enum txn_status)t->failed);
@@ -391,10 +398,13 @@ on_put(struct store_op *op, int err)
 		/* Ours now, whether or not anybody waits for the answer (RFC 5321 6.1). */
 		t->durable = 1;
 		txn_answer(t, TXN_DURABLE);
-		*t->memory -= t->room * sizeof(*t->rcpt);
-		rcpt = t->rcpt;
-		t->rcpt = NULL;
-		t->room = 0;
+		rcpt = NULL;
+		if (t->put.rcpt_at == NULL) {
+			*t->memory -= t->room * sizeof(*t->rcpt);
+			rcpt = t->rcpt;
+			t->rcpt = NULL;
+			t->room = 0;
+		}
 		t->ops->accepted(t->arg, t, rcpt);
 	} else {
 		txn_answer(t, err == E_FULL ? TXN_FULL : err == E_NOMEM ? TXN_BUSY : TXN_IO);
@@ -402,7 +412,7 @@ on_put(struct store_op *op, int err)
 	txn_drop(t);
 }
 
-static void
+void
 txn_answer(struct txn *t, enum txn_status status)
 {
 	if (t->intake == NULL)
@@ -415,13 +425,16 @@ txn_answer(struct txn *t, enum txn_status status)
 static void
 txn_end(struct txn *t)
 {
+	if (t->expanding)
+		DL_DELETE(t->intake->expanding, t);
+	t->expanding = 0;
 	HASH_DEL(t->intake->txns, t);
 	t->intake->ntxn--;
 	t->intake = NULL;
 }
 
 /* Nobody waits for it.  A commit under way still counts; chunks that went ahead of nothing are removed. */
-static void
+void
 txn_drop(struct txn *t)
 {
 	struct ahead_op *a;
@@ -464,6 +477,7 @@ txn_maybe_free(struct txn *t)
 static void
 free_bulk(struct txn *t)
 {
+	txn_expand_free(t);
 	*t->memory -= t->rcpt != NULL ? t->room * sizeof(*t->rcpt) : 0;
 	free(t->rcpt);
 	t->rcpt = NULL;

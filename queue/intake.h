@@ -12,6 +12,7 @@
 
 #include "common/ipc_msg.h"
 #include "common/wire.h"
+#include "queue/expand.h"
 #include "queue/store.h"
 #include "queue/table.h"
 
@@ -34,6 +35,8 @@ struct txn {
 	enum txn_step	 step;
 	uint8_t		 failed;	/* enum txn_status to answer; 0: none.  Further octets are dropped */
 	uint8_t		 putting, durable;
+	uint8_t		 expanding;	/* in intake.expanding */
+	uint8_t		 ready;		/* its recipients are known: the put may go */
 	uint8_t		 streamed;	/* chunks went ahead: an incoming mark is in the store */
 	uint32_t	 nop;		/* operations in the store's hands */
 	uint32_t	 window;	/* octets smtpd may send before more credit */
@@ -42,9 +45,13 @@ struct txn {
 	uint64_t	 received;	/* body octets, without our Received field */
 	uint64_t	 msgid;
 	int64_t		 begun;		/* wall clock */
+	int64_t		 due;		/* of its recipients */
 	struct ipc_txn_begin begin;
 	struct recipient *rcpt;
 	uint32_t	 nrcpt, room;
+	struct expand	*x;		/* its aliases, while they are expanded, or until they are stored */
+	size_t		 x_memory;	/* of it, counted in *memory */
+	struct txn	*prev, *next;	/* of intake.expanding */
 	struct body	*body;
 	struct message	 m;
 	struct store_op	 put;
@@ -57,10 +64,14 @@ struct intake_ops {
 	/* To the peer. */
 	void		(*credit)(void *peer, uint32_t txn, uint32_t octets);
 	void		(*result)(void *peer, uint32_t txn, enum txn_status, uint64_t msgid);
-	/* Durable.  Takes rcpt, t->nrcpt of them; t->body is whole unless t->streamed. */
+	/* Durable.  Takes rcpt, t->m.nrcpt of them, NULL if there are very many: read them from the store, due at
+	 * t->due.  t->body is whole unless t->streamed. */
 	void		(*accepted)(void *, struct txn *t, struct recipient *rcpt);
 	int64_t		(*wall)(void *);
 	int64_t		(*due)(void *);		/* the due time of something that is due now */
+	void		(*wake)(void *);	/* intake_expand() has work */
+	/* By an explicit alias this recipient's copy is thrown away; whole: and nothing of the message is left. */
+	void		(*discarded)(void *, const struct txn *, const char *address, int whole);
 };
 
 struct intake {
@@ -68,6 +79,8 @@ struct intake {
 	void		*arg;		/* the daemon's state, for ops */
 	void		*peer;		/* the channel's, for credit and result */
 	const char	*hostname;
+	const struct conf *conf;	/* whose aliases are expanded; NULL: none are.  Set by the owner */
+	struct txn	*expanding;	/* long lists, a slice each turn */
 	size_t		*memory;	/* recipients of all intakes, octets */
 	struct txn	*txns;
 	uint32_t	 ntxn;
@@ -77,6 +90,8 @@ void	intake_init(struct intake *, const struct intake_ops *, void *arg, void *pe
 	    size_t *memory);
 /* One frame.  E_PROTO: the peer broke the rules; close it. */
 int	intake_frame(struct intake *, enum ipc_type, struct rd *);
+/* A slice of the expansions; true if there is more.  all: to their end, before conf goes. */
+int	intake_expand(struct intake *, int all);
 /* The peer has gone: everything that is not in the store's hands is forgotten. */
 void	intake_clear(struct intake *);
 

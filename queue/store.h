@@ -61,6 +61,8 @@ struct store_op {
 	uint64_t	 msgid;
 	struct message	*message;	/* PUT, OUTCOME, MESSAGE */
 	struct recipient *rcpt;		/* PUT: all; OUTCOME: those that change */
+	/* PUT: gives recipient i in place of rcpt, where there are very many.  Called by the store thread. */
+	void		(*rcpt_at)(const struct store_op *, uint32_t i, struct recipient *);
 	uint32_t	 nrcpt;
 	struct body_block *blocks;	/* PUT, CHUNKS: sealed */
 	struct slice	 dialogue;	/* OUTCOME: replaces the kept one if not empty */
@@ -130,6 +132,9 @@ int	store_due(struct store *, const struct store_due *after, struct store_due *o
 /* Recipients of one domain, after (msgid, index); at most max. */
 int	store_domain(struct store *, const char *domain, const struct store_due *after,
 	    struct store_due *out, size_t max, size_t *n);
+/* The domain behind this one ("" for the first) of which recipients are indexed, into dst[DOMAIN_MAX + 1]: E_NOTFOUND
+ * behind the last. */
+int	store_next_domain(struct store *, const char *after, char *dst);
 /* Messages after msgid in ascending order; in the trash if trash; at most max.  A damaged record is one
  * with MSGF_DAMAGED and nothing but its msgid. */
 int	store_list(struct store *, uint64_t after, int trash, struct message *out, size_t max, size_t *n);

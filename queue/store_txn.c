@@ -114,6 +114,7 @@ static int
 op_put(struct store *s, struct store_op *op)
 {
 	const struct body_block *b;
+	const struct recipient *r;
 	struct message *m;
 	uint64_t octets;
 	uint32_t i, n;
@@ -138,8 +139,11 @@ op_put(struct store *s, struct store_op *op)
 	if ((rc = put_message(s, op->msgid, m, 1)) != E_OK)
 		return (rc);
 	for (i = 0; i < op->nrcpt; i++) {
-		if ((rc = put_recipient(s, op->msgid, &op->rcpt[i], 1)) != E_OK ||
-		    (rc = wt_index_add(s, m, &op->rcpt[i], op->msgid)) != E_OK)
+		if (op->rcpt_at != NULL)
+			op->rcpt_at(op, i, &s->w.rcpt);
+		r = op->rcpt_at != NULL ? &s->w.rcpt : &op->rcpt[i];
+		if ((rc = put_recipient(s, op->msgid, r, 1)) != E_OK ||
+		    (rc = wt_index_add(s, m, r, op->msgid)) != E_OK)
 			return (rc);
 	}
 	if (m->flags & MSGF_HELD)
