@@ -5,7 +5,6 @@
  * answer waits until all of them are durable (struct client_wait).
  */
 #include <string.h>
-#include <strings.h>
 
 #include "common/err.h"
 #include "common/log.h"
@@ -56,62 +55,17 @@ control_change(struct client *c, const struct message *m)
 	}
 }
 
-struct retrying {
-	struct queue	*q;
-	uint64_t	 msgid;
-	const char	*only;		/* FLUSH: recipients of this domain; else NULL */
-	struct change	*list, **tail;
-};
-
-static int
-retry_recipient(void *arg, const struct recipient *r)
-{
-	struct retrying *t = arg;
-	enum sched_state state;
-	struct sched_dest *d;
-	struct change *ch;
-	const char *at = strrchr(r->address, '@');
-
-	if (rcpt_is_over(r) || (t->only != NULL && (at == NULL || strcasecmp(at + 1, t->only) != 0)))
-		return (0);
-	if ((d = route_dest(t->q, r->address)) != NULL)
-		sched_dest_reset(t->q->sched, d);
-	/* What is ready or active is being tried, or is about to be. */
-	state = sched_state(t->q->sched, t->msgid, r->index);
-	if (state == SCHED_READY || state == SCHED_ACTIVE ||
-	    (ch = change_new(t->q, CH_RETRY, r->index)) == NULL)
-		return (0);
-	*t->tail = ch;
-	t->tail = &ch->next;
-	return (0);
-}
-
 void
 control_retry(struct client *c, const struct message *m)
 {
-	struct retrying t = { .q = c->q, .msgid = m->msgid };
-	struct mail *mail;
-	struct change *ch;
+	struct retried done;
 
-	t.tail = &t.list;
-	t.only = c->req.verb == CTL_FLUSH ? c->req.text : NULL;
-	if (store_each_recipient(c->q->store, m->msgid, retry_recipient, &t) != E_OK && t.list == NULL)
+	if (wait_of(c) == NULL ||
+	    retry_message(c->q, m, c->req.verb == CTL_FLUSH ? c->req.text : NULL, c->wait, &done) != E_OK)
 		return;
 	qlog_operator(m->msgid, "retried", c->uid);
-	if (t.list == NULL) {
+	if (done.changed == 0)
 		c->count++;
-		return;
-	}
-	if (wait_of(c) == NULL || mail_get(c->q, m->msgid, &mail) != E_OK) {
-		while ((ch = t.list) != NULL) {
-			t.list = ch->next;
-			change_free(c->q, ch);
-		}
-		return;
-	}
-	c->wait->pending++;
-	t.list->wait = c->wait;		/* one word for the message */
-	mail_change(c->q, mail, t.list);
 }
 
 static void

@@ -105,6 +105,12 @@ peer_for(struct queue *q, int local)
 	return (best);
 }
 
+struct deliver_peer *
+dispatch_remote_peer(struct queue *q)
+{
+	return (peer_for(q, 0));
+}
+
 static void
 postpone_job(struct queue *q, struct sched_job *sj)
 {

@@ -44,6 +44,7 @@ main(int argc, char **argv)
 	queue_open(&q);			/* beneath the new root directory */
 	room_run(&q.room);
 	store_close(q.store);		/* the last answers come from here */
+	questions_close(&q);
 	sched_free(q.sched);
 	room_flush(&q.room);
 	return (0);
@@ -80,6 +81,7 @@ queue_open(struct queue *q)
 	if (getrandom(&q->rnd, sizeof(q->rnd), 0) != sizeof(q->rnd) || q->rnd == 0)
 		q->rnd = now_wall_ms() | 1;
 	queue_time_open(q);
+	questions_open(q);
 }
 
 static void
@@ -102,6 +104,7 @@ on_conf(struct room *r, const struct conf *old)
 
 	sched_configure(q->sched, &sc);
 	intake_conf(q);
+	questions_conf(q);
 	sched_wake(q->sched);
 	feed_tick(q);
 	dispatch_run(q);

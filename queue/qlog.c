@@ -15,14 +15,17 @@
 #define SHOWN	(2 * ADDRESS_MAX)
 
 void
-qlog_accepted(const struct message *m)
+qlog_accepted(const struct message *m, const char *origin)
 {
 	char id[MSGID_STRLEN], from[SHOWN], ip[NET_ADDR_STRLEN], login[2 * LOGIN_MAX], envid[2 * ENVID_MAX + 1];
-	char more[sizeof(login) + sizeof(envid) + 200], date[48];
+	char more[sizeof(login) + sizeof(envid) + 2 * ORIGIN_MAX + 200], orig[2 * ORIGIN_MAX], date[DATE_STRLEN];
 	size_t n = 0;
 
 	/* What is not most often there.  RFC 6710 4 item 3: the priority. */
 	more[0] = '\0';
+	if (origin[0] != '\0')
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " origin=%s",
+		    text_escape_word(orig, sizeof(orig), slice_str(origin)));
 	if (m->flags & MSGF_LOCAL)
 		n += (size_t)snprintf(more + n, sizeof(more) - n, " uid=%u", m->uid);
 	if (m->login[0] != '\0')
@@ -42,6 +45,17 @@ qlog_accepted(const struct message *m)
 	log_info("%s accepted from=<%s> size=%llu nrcpt=%u client=%s%s", msgid_str(m->msgid, id),
 	    text_escape_word(from, sizeof(from), slice_str(m->sender)), (unsigned long long)m->body_len,
 	    m->nrcpt, net_addr_is_any(&m->client) ? "local" : net_addr_str(&m->client, ip), more);
+}
+
+/* whole: nothing of the message is left, its ID names nothing. */
+void
+qlog_discarded(uint64_t msgid, const char *sender, const char *address, int whole)
+{
+	char id[MSGID_STRLEN], from[SHOWN], to[SHOWN];
+
+	log_info("%s discarded rcpt=<%s> from=<%s> by=alias%s", msgid_str(msgid, id),
+	    text_escape_word(to, sizeof(to), slice_str(address)),
+	    text_escape_word(from, sizeof(from), slice_str(sender)), whole ? " whole=yes" : "");
 }
 
 void
@@ -106,6 +120,17 @@ qlog_notice_waits(uint64_t msgid, uint32_t nrcpt)
 	char id[MSGID_STRLEN];
 
 	log_info("%s notice waits reason=rate nrcpt=%u", msgid_str(msgid, id), nrcpt);
+}
+
+void
+qlog_etrn(const struct ipc_etrn *m, enum etrn_status status, uint32_t count)
+{
+	static const char *kinds[ETRN_KINDS] = { "", "@", "#" };
+	static const char *names[ETRN_STATUSES] = { "started", "nothing", "pending", "counted", "unable" };
+	char node[2 * DOMAIN_MAX];
+
+	log_info("etrn node=%s%s status=%s messages=%u", kinds[m->kind],
+	    text_escape_word(node, sizeof(node), slice_str(m->name)), names[status], count);
 }
 
 void

@@ -33,6 +33,8 @@ struct deliver_peer;
 struct job;
 struct mail_op;
 struct smtpd_peer;
+struct verify;
+struct etrn;
 
 /* A message in memory: it has items in the scheduler, jobs, or changes on their way. */
 struct mail {
@@ -107,8 +109,11 @@ struct queue {
 	enum store_health health;
 	enum pressure	 pressure;
 
+	struct verify	*verify;
+	struct etrn	*etrn;
+
 	struct deliver_peer *delivers;
-	uint64_t	 serial;		/* of deliver peers */
+	uint64_t	 serial;		/* of deliver and smtpd peers */
 	struct job	*jobs;
 	uint32_t	 job_next;
 	uint64_t	 job_key[2];		/* of the ids of jobs; kept in the store */
@@ -192,13 +197,28 @@ void	intake_peer(struct queue *, const struct ipc_channel *, int fd);
 void	intake_sweep(struct queue *);			/* the tick: smtpds that do not read are given up */
 void	intake_pressure(struct queue *);
 void	intake_conf(struct queue *);			/* the configuration is new */
+int	intake_work(struct queue *);			/* a slice of the aliases being expanded; true if there is more */
 uint64_t intake_open(const struct queue *);		/* transactions whose commit is under way */
+
+/* Answers of theirs, if the peer is still there. */
+void	receive_verify_result(struct queue *, uint64_t peer, const struct ipc_verify_result *);
+void	receive_etrn_result(struct queue *, uint64_t peer, const struct ipc_etrn_result *);
+
+/* ---- questions.c: what smtpd asks beside; E_PROTO ---- */
+void	questions_open(struct queue *);
+void	questions_conf(struct queue *);
+int	questions_verify(struct queue *, uint64_t peer, struct rd *);
+int	questions_probe_result(struct deliver_peer *, struct rd *);
+int	questions_etrn(struct queue *, uint64_t peer, struct rd *);
+int	questions_work(struct queue *);			/* a slice for each ETRN; true if there is more at once */
+void	questions_close(struct queue *);
 
 /* ---- dispatch.c, reports.c ---- */
 void	deliver_peer_open(struct queue *, const struct ipc_channel *, int fd);
 void	dispatch_gate(struct queue *);			/* whether jobs may go out now */
 void	dispatch_run(struct queue *);
 int	queue_is_paused(const struct queue *);
+struct deliver_peer *dispatch_remote_peer(struct queue *);	/* one that can be asked something now, or NULL */
 
 /* ---- outcome.c ---- */
 struct change *change_new(struct queue *, enum change_kind, uint32_t index);	/* NULL without memory */
@@ -228,6 +248,21 @@ struct bounce {
  */
 int	bounce_make(struct queue *, struct mail *, const struct bounce *, struct store_op **out);
 
+/* ---- retry.c ---- */
+struct retried {
+	uint32_t	changed;	/* recipients that are due now */
+	uint32_t	under_way;	/* those that were before, or are being tried */
+	uint32_t	later;		/* those of them that are held, or not to be released yet */
+};
+/*
+ * The recipients of a message that wait are due now, or only those of one domain; their destinations are no longer
+ * backed off.  wait gets one word for all of them, if there is something to change.  E_NOTFOUND and so on.
+ */
+int	retry_message(struct queue *, const struct message *, const char *domain, struct client_wait *,
+	    struct retried *);
+/* They are only counted: what could be changed counts as under way. */
+int	retry_count(struct queue *, const struct message *, const char *domain, struct retried *);
+
 /* ---- control.c ---- */
 void	control_client(struct queue *, const struct ipc_ctl_client *, int fd);
 void	control_tick(struct queue *);		/* each second */
@@ -235,7 +270,8 @@ int	control_work(struct queue *);			/* a slice for each client; true if there is
 void	control_done(struct queue *, struct client_wait *, int err);
 
 /* ---- qlog.c: one function an event ---- */
-void	qlog_accepted(const struct message *);
+void	qlog_accepted(const struct message *, const char *origin);
+void	qlog_discarded(uint64_t msgid, const char *sender, const char *address, int whole);
 void	qlog_removed(uint64_t msgid);
 void	qlog_expired(uint64_t msgid, const struct recipient *, int64_t age);
 void	qlog_postponed(uint64_t msgid, const struct recipient *, const char *dest, uint32_t wait_s);
@@ -243,6 +279,7 @@ void	qlog_deadline(const struct message *, uint32_t index);
 void	qlog_notice(uint64_t msgid, uint64_t notice, enum notice_kind, const char *to, uint32_t nrcpt);
 void	qlog_no_notice(uint64_t msgid, const char *why, uint32_t nrcpt);
 void	qlog_notice_waits(uint64_t msgid, uint32_t nrcpt);
+void	qlog_etrn(const struct ipc_etrn *, enum etrn_status, uint32_t count);
 void	qlog_operator(uint64_t msgid, const char *what, uint32_t uid);
 void	qlog_damaged(uint64_t msgid, const char *what, int err);
 

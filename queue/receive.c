@@ -8,11 +8,13 @@
 #include "common/units.h"
 #include "queue/intake.h"
 #include "queue/queue.h"
+#include "queue/verify.h"
 
 struct smtpd_peer {
 	struct ipc	 ipc;		/* first */
 	struct queue	*q;
 	struct intake	 intake;
+	uint64_t	 serial;	/* never reused */
 	uint8_t		 closing;
 	struct smtpd_peer *prev, *next;
 };
@@ -77,8 +79,23 @@ accepted(void *arg, struct txn *t, struct recipient *rcpt)
 	struct queue *q = arg;
 
 	q->count.received++;
-	qlog_accepted(&t->m);
-	mail_hand_over(q, &t->m, rcpt, t->streamed ? NULL : t->body);
+	qlog_accepted(&t->m, t->begin.origin);
+	if (rcpt == NULL)
+		feed_note(q, t->due);
+	else
+		mail_hand_over(q, &t->m, rcpt, t->streamed ? NULL : t->body);
+}
+
+static void
+wake(void *arg)
+{
+	queue_work(arg);
+}
+
+static void
+discarded(void *arg, const struct txn *t, const char *address, int whole)
+{
+	qlog_discarded(t->msgid, t->begin.sender, address, whole);
 }
 
 static const struct intake_ops intake_ops = {
@@ -89,6 +106,8 @@ static const struct intake_ops intake_ops = {
 	.accepted = accepted,
 	.wall = wall,
 	.due = due,
+	.wake = wake,
+	.discarded = discarded,
 };
 
 static int
@@ -97,6 +116,10 @@ on_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int fd)
 	struct smtpd_peer *p = ipc->arg;
 	int err;
 
+	if (type == IPC_VERIFY)
+		return (questions_verify(p->q, p->serial, r));
+	if (type == IPC_ETRN)
+		return (questions_etrn(p->q, p->serial, r));
 	err = intake_frame(&p->intake, type, r);
 	intake_pressure(p->q);
 	return (err);
@@ -116,6 +139,7 @@ on_closed(struct ipc *ipc, int err)
 	if (err != E_CLOSED)
 		log_warn("smtpd[%u]: channel ended: %s", ipc->instance, err_name(err));
 	intake_clear(&p->intake);
+	verify_left(p->q->verify, p->serial);
 	DL_DELETE(p->q->smtpds, p);
 	ipc_close(&p->ipc, free_peer);
 }
@@ -153,12 +177,43 @@ intake_peer(struct queue *q, const struct ipc_channel *c, int fd)
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		log_fatal("no memory for a channel");
 	p->q = q;
+	p->serial = ++q->serial;
 	intake_init(&p->intake, &intake_ops, q, p, q->room.conf->hostname, &q->txn_memory);
+	p->intake.conf = q->room.conf;
 	if (ipc_open(&p->ipc, &q->room.loop, fd, q->room.self, ROOM_SMTPD, &peer_ops, p) != E_OK)
 		log_fatal("smtpd[%u]: channel cannot be opened", c->instance);
 	p->ipc.instance = c->instance;
 	DL_APPEND(q->smtpds, p);
 	send_pressure(p);
+}
+
+static struct smtpd_peer *
+peer_find(struct queue *q, uint64_t serial)
+{
+	struct smtpd_peer *p;
+
+	DL_FOREACH(q->smtpds, p)
+		if (p->serial == serial)
+			return (p);
+	return (NULL);
+}
+
+void
+receive_verify_result(struct queue *q, uint64_t serial, const struct ipc_verify_result *m)
+{
+	struct smtpd_peer *p = peer_find(q, serial);
+
+	if (p != NULL)
+		check(p, ipc_send(&p->ipc, VERIFY_RESULT, verify_result, m));
+}
+
+void
+receive_etrn_result(struct queue *q, uint64_t serial, const struct ipc_etrn_result *m)
+{
+	struct smtpd_peer *p = peer_find(q, serial);
+
+	if (p != NULL)
+		check(p, ipc_send(&p->ipc, ETRN_RESULT, etrn_result, m));
 }
 
 void
@@ -205,8 +260,22 @@ intake_conf(struct queue *q)
 {
 	struct smtpd_peer *p;
 
-	DL_FOREACH(q->smtpds, p)
+	DL_FOREACH(q->smtpds, p) {
+		(void)intake_expand(&p->intake, 1);	/* by the old one, which goes now */
 		p->intake.hostname = q->room.conf->hostname;
+		p->intake.conf = q->room.conf;
+	}
+}
+
+int
+intake_work(struct queue *q)
+{
+	struct smtpd_peer *p;
+	int more = 0;
+
+	DL_FOREACH(q->smtpds, p)
+		more |= intake_expand(&p->intake, 0);
+	return (more);
 }
 
 /* Transactions that are open: the stop waits for them a while. */

@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/siphash.h"
+#include "queue/verify.h"
 
 static int	on_credit(struct deliver_peer *, struct rd *);
 static int	on_result(struct deliver_peer *, struct rd *);
@@ -69,6 +70,8 @@ dispatch_deliver_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int 
 		return (on_running(p, r));
 	case IPC_JOB_SYNC:
 		return (on_sync(p, r));
+	case IPC_PROBE_RESULT:
+		return (questions_probe_result(p, r));
 	default:
 		return (E_PROTO);
 	}
@@ -386,6 +389,7 @@ dispatch_deliver_closed(struct ipc *ipc, int err)
 		log_warn("deliver[%u]: channel ended: %s, %u jobs open", ipc->instance, err_name(err),
 		    p->njobs);
 	DL_DELETE(q->delivers, p);
+	verify_gone(q->verify, p->serial, uv_now(&q->room.loop));
 	HASH_ITER(hh, q->jobs, job, tmp)
 		if (job->peer == p)
 			job_close(q, job, job->whole ? OUT_UNSURE : OUT_TEMPFAIL,

@@ -294,6 +294,42 @@ store_domain(struct store *s, const char *domain, const struct store_due *after,
 }
 
 int
+store_next_domain(struct store *s, const char *after, char *dst)
+{
+	MDB_cursor *c;
+	MDB_val k, v;
+	struct key from;
+	size_t n;
+	int rc;
+
+	/* Keys are the name, a NUL, msgid and index: behind all of them stands the name with a 1. */
+	n = strnlen(after, DOMAIN_MAX);
+	memcpy(from.p, after, n);
+	from.p[n] = 1;
+	from.n = n + 1;
+	if ((rc = read_begin(s)) != E_OK)
+		return (rc);
+	if ((rc = store_err_mdb(mdb_cursor_open(s->rtxn, s->dbi[T_DOMAIN], &c))) != E_OK)
+		return (read_end(s, rc));
+	k.mv_data = from.p;
+	k.mv_size = from.n;
+	rc = store_err_mdb(mdb_cursor_get(c, &k, &v, MDB_SET_RANGE));
+	if (rc == E_OK) {
+		if (k.mv_size < 13 || k.mv_size - 13 > DOMAIN_MAX)
+			rc = E_CORRUPT;
+		else {
+			memcpy(dst, k.mv_data, k.mv_size - 13);
+			dst[k.mv_size - 13] = '\0';
+			/* A bare postmaster's domain is "", which stands in front of all. */
+			if (strlen(dst) != k.mv_size - 13)
+				rc = E_CORRUPT;
+		}
+	}
+	mdb_cursor_close(c);
+	return (read_end(s, rc));
+}
+
+int
 store_list(struct store *s, uint64_t after, int trash, struct message *out, size_t max, size_t *n)
 {
 	struct key from;

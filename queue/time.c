@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/units.h"
 #include "queue/queue.h"
+#include "queue/verify.h"
 
 #define TICK_MS		1000
 #define SWEEP_TICKS	60		/* between two looks for idle destinations */
@@ -131,6 +132,7 @@ on_tick(uv_timer_t *t)
 		sched_sweep(q->sched, uv_now(&q->room.loop));
 	control_tick(q);
 	mail_deadlines(q);
+	verify_tick(q->verify, uv_now(&q->room.loop));
 	feed_tick(q);
 	dispatch_run(q);
 	if (q->stopping)
@@ -145,7 +147,7 @@ on_work(uv_idle_t *w)
 	uv_idle_stop(w);
 	q->work_on = 0;
 	feed_run(q);
-	if (control_work(q))
+	if ((control_work(q) | questions_work(q) | intake_work(q)) != 0)
 		queue_work(q);
 }
 
