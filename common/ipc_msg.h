@@ -346,7 +346,8 @@ struct ipc_job_done {
 	uint64_t	provider;		/* hash of the best-preference MX host set, 0 if unknown (design.md 5) */
 	struct slice	dialogue;		/* at most DIALOGUE_MAX printable octets, lines ended by LF; "" on plain success */
 };
-/* PROBE: HOP_MX and HOP_SMTP alone; PROBE_RESULT speaks of the RCPT, its outcome is never OUT_UNSURE. */
+/* PROBE: HOP_MX and HOP_SMTP alone.  PROBE_RESULT speaks of the RCPT: its outcome is never OUT_UNSURE, and what else
+ * befell (a host that cannot be reached, 421, MAIL refused) is OUT_TEMPFAIL with code 0. */
 struct ipc_probe {
 	uint64_t	id;
 	uint8_t		hop;			/* enum hop_kind */

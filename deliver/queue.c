@@ -81,9 +81,10 @@ send_probed(struct ipc *ch, const struct job *j)
 	m.outcome = o->outcome;
 	m.code = o->code;
 	m.enhanced = o->enhanced;
-	/* Only what was said of the recipient itself is final for it. */
-	if (m.outcome == OUT_UNSURE || (m.outcome == OUT_PERMFAIL && o->stage != STAGE_RCPT)) {
+	/* Only what was said of the recipient itself counts for it; 421 says something of the host. */
+	if (o->stage != STAGE_RCPT || o->code == 421 || m.outcome == OUT_UNSURE) {
 		m.outcome = OUT_TEMPFAIL;
+		m.code = 0;
 		m.enhanced.cls = 4;
 	}
 	if (slice_copy(slice_str(o->relay), m.relay, sizeof(m.relay)) != E_OK)

@@ -425,15 +425,17 @@ acknowledged_too_early(void **state)
 static void
 probes(void **state)
 {
-	static const struct { enum outcome outcome; enum stage stage; uint16_t code; enum outcome said; uint8_t cls; } cases[] = {
-		{ OUT_DELIVERED, STAGE_RCPT, 250, OUT_DELIVERED, 2 },
-		{ OUT_PERMFAIL, STAGE_RCPT, 550, OUT_PERMFAIL, 5 },
-		{ OUT_TEMPFAIL, STAGE_RCPT, 450, OUT_TEMPFAIL, 4 },
+	static const struct { enum outcome outcome; enum stage stage; uint16_t code; enum outcome said; uint8_t cls; uint16_t say; } cases[] = {
+		{ OUT_DELIVERED, STAGE_RCPT, 250, OUT_DELIVERED, 2, 250 },
+		{ OUT_PERMFAIL, STAGE_RCPT, 550, OUT_PERMFAIL, 5, 550 },
+		{ OUT_TEMPFAIL, STAGE_RCPT, 450, OUT_TEMPFAIL, 4, 450 },
 		/* Nothing of these speaks of the recipient. */
-		{ OUT_PERMFAIL, STAGE_MAIL, 550, OUT_TEMPFAIL, 4 },
-		{ OUT_PERMFAIL, STAGE_GREETING, 554, OUT_TEMPFAIL, 4 },
-		{ OUT_PERMFAIL, STAGE_DNS, 0, OUT_TEMPFAIL, 4 },
-		{ OUT_UNSURE, STAGE_RCPT, 0, OUT_TEMPFAIL, 4 },
+		{ OUT_TEMPFAIL, STAGE_RCPT, 421, OUT_TEMPFAIL, 4, 0 },
+		{ OUT_TEMPFAIL, STAGE_MAIL, 450, OUT_TEMPFAIL, 4, 0 },
+		{ OUT_PERMFAIL, STAGE_MAIL, 550, OUT_TEMPFAIL, 4, 0 },
+		{ OUT_PERMFAIL, STAGE_GREETING, 554, OUT_TEMPFAIL, 4, 0 },
+		{ OUT_PERMFAIL, STAGE_DNS, 0, OUT_TEMPFAIL, 4, 0 },
+		{ OUT_UNSURE, STAGE_RCPT, 0, OUT_TEMPFAIL, 4, 0 },
 	};
 	struct fake *f = connect_queue();
 	struct job *j;
@@ -453,7 +455,7 @@ probes(void **state)
 		assert_int_equal(f->probed.id, 7);
 		assert_int_equal(f->probed.outcome, cases[i].said);
 		assert_int_equal(f->probed.enhanced.cls, cases[i].cls);
-		assert_int_equal(f->probed.code, cases[i].code);
+		assert_int_equal(f->probed.code, cases[i].say);
 		assert_string_equal(f->probed.text, "said so");
 		job_sweep(d);
 		assert_int_equal(d->nprobes, 0);
