@@ -42,8 +42,12 @@ conn_timer_start(struct smtpd *d)
 static void
 set_timer(struct conn *c)
 {
-	uint64_t	at = c->linger_until != 0 ? c->linger_until : smtp_deadline(&c->s);
+	uint64_t	at;
 
+	if (c->proxied)
+		at = c->s.opened_ms + PROXY_WAIT_MS;
+	else
+		at = c->linger_until != 0 ? c->linger_until : smtp_deadline(&c->s);
 	wheel_set(&c->d->wheel, &c->timer, at);
 }
 
@@ -53,6 +57,13 @@ on_due(void *arg, struct wheel_node *n)
 	struct conn	*c = (struct conn *)(void *)((char *)n - offsetof(struct conn, timer));
 	uint64_t	 now = smtpd_now(c->d);
 
+	if (c->proxied) {
+		if (now >= c->s.opened_ms + PROXY_WAIT_MS)
+			conn_proxy_fail(c, "no whole PROXY header in time");
+		else
+			set_timer(c);
+		return;
+	}
 	if (c->linger_until != 0) {
 		if (now >= c->linger_until)
 			conn_close(c);
@@ -65,37 +76,15 @@ on_due(void *arg, struct wheel_node *n)
 	conn_advance(c);
 }
 
-static uint8_t
-prefix_len(const struct net_addr *a)
-{
-	return (net_addr_is4(a) ? PREFIX4 : PREFIX6);
-}
-
-/* Per-address and per-prefix shares; E_OK, or why is set. */
-static int
-take_share(struct listener *l, const struct net_addr *a, const char **why)
-{
-	struct counts	*cs = &l->d->counts;
-	int		 err;
-
-	*why = "too many connections from your address";
-	if ((err = counts_add(cs, a, 128, l->per_address)) != E_OK)
-		return (err);
-	*why = "too many connections from your network";
-	if ((err = counts_add(cs, a, prefix_len(a), l->per_prefix)) != E_OK)
-		counts_sub(cs, a, 128);
-	return (err);
-}
-
 static void
-refuse(struct listener *l, int fd, const struct net_addr *a, uint16_t port, const char *why)
+refuse(struct listener *l, int fd, const struct client *who, const char *why)
 {
 	struct smtpd	*d = l->d;
 
 	d->counter[COUNT_REFUSED]++;
-	conn_log_refused(l, a, port, why);
+	conn_log_refused(l, who, why);
 	if (buf_addf(&d->out, "421 4.7.0 %s %s\r\n", d->env.conf->hostname, why) == E_OK &&
-	    write(fd, buf_slice(&d->out).p, d->out.len) == -1)
+	    send(fd, buf_slice(&d->out).p, d->out.len, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
 		log_debug("refused client has gone");
 	buf_drain(&d->out, d->out.len);
 	close(fd);
@@ -106,6 +95,10 @@ conn_on_poll(uv_poll_t *h, int status, int events)
 {
 	struct conn	*c = h->data;
 
+	if (c->proxied) {
+		conn_proxy_read(c);
+		return;
+	}
 	/* status < 0 is EPOLLERR: the next read says what it was. */
 	if ((events & UV_WRITABLE) != 0)
 		conn_write_rest(c);
@@ -121,55 +114,114 @@ conn_on_poll(uv_poll_t *h, int status, int events)
 	}
 }
 
+/* The session begins. */
 void
-conn_open(struct listener *l, int fd, const struct net_addr *a, uint16_t port)
+conn_begin(struct conn *c, const struct net_addr *proxy)
+{
+	struct smtpd		*d = c->d;
+	struct smtp_session	*s = &c->s;
+
+	c->proxied = 0;
+	if (!s->veiled)
+		s->peer = s->client;
+	s->may_relay = (uint8_t)smtp_relays(s);
+	conn_log_open(c, proxy);
+	s->name_pending = (uint8_t)name_ask(c);
+	smtp_open(s, smtpd_now(d));
+	conn_poll(c, UV_READABLE);
+	conn_advance(c);
+}
+
+/* Refused once it is known who it is.  It may have sent more already: the refusal has to be read first. */
+void
+conn_refuse(struct conn *c, const char *why)
+{
+	struct smtp_session	*s = &c->s;
+	struct client		 who = { .addr = s->client, .port = s->port };
+
+	c->d->counter[COUNT_REFUSED]++;
+	conn_log_refused(c->l, &who, why);
+	c->proxied = 0;
+	c->ended = 1;		/* that was its line */
+	s->verb = "";
+	smtp_replyf(s, 421, "4.7.0", "%s %s", c->d->env.conf->hostname, why);
+	smtp_close(s, "refused");
+	conn_advance(c);
+}
+
+/* Whether it begins with a PROXY header. */
+static int
+is_proxied(const struct listener *l, const struct client *who)
+{
+	return (!who->local && l->conf != NULL && conf_prefixes_have(&l->conf->proxy_from, &who->addr));
+}
+
+void
+conn_open(struct listener *l, int fd, const struct client *who)
 {
 	struct smtpd	*d = l->d;
 	struct conn	*c;
 	const char	*why = "no memory for a connection";
-	int		 relay = conf_may_relay(d->env.conf, a), counted = 0;
+	int		 proxied = is_proxied(l, who), counted = 0, err;
 
-	if (!relay) {
-		if (take_share(l, a, &why) != E_OK) {
-			refuse(l, fd, a, port, why);
+	/* A proxy's client has its share once it is known. */
+	if (!proxied && (who->local || !conf_may_relay(d->env.conf, &who->addr))) {
+		if ((err = share_take(l, who, &why)) != E_OK) {
+			refuse(l, fd, who, why);
 			return;
 		}
 		counted = 1;
 	}
 	if ((c = calloc(1, sizeof(*c))) == NULL ||
 	    uv_poll_init(&d->room->loop, &c->poll, fd) != 0) {
-		if (counted) {
-			counts_sub(&d->counts, a, 128);
-			counts_sub(&d->counts, a, prefix_len(a));
-		}
+		if (counted)
+			share_give(d, who);
 		free(c);
-		refuse(l, fd, a, port, why);
+		refuse(l, fd, who, why);
 		return;
 	}
 	c->d = d;
 	c->l = l;
 	c->fd = fd;
 	c->counted = (uint8_t)counted;
+	c->submitted = who->submitted;
 	c->poll.data = c;
 	c->s.env = &d->env;
 	c->s.id = ++d->next_session;
-	c->s.client = *a;
-	c->s.port = port;
+	c->s.client = who->addr;
+	c->s.port = who->port;
+	c->s.local = who->local;
+	c->s.uid = who->uid;
 	c->s.listener = l->name;
-	c->s.may_relay = (uint8_t)relay;
+	c->s.conf_listener = l->conf;
+	c->s.lmtp = l->conf != NULL && l->conf->lmtp;
 	conn_timer_start(d);
 	if ((c->next = d->conns) != NULL)
 		c->next->prev = c;
 	d->conns = c;
 	l->nconn++;
+	d->nsubmitted += c->submitted;
 	d->counter[COUNT_OPEN]++;
 	d->counter[COUNT_CONNECTIONS]++;
-	conn_log_open(c);
-	if (d->env.conf->smtpd.client_names && !relay && !net_addr_is_loopback(a))
-		c->s.name_pending = (uint8_t)name_ask(c);
-	smtp_open(&c->s, smtpd_now(d));
+	if (!proxied) {
+		conn_begin(c, NULL);
+		return;
+	}
+	c->proxied = 1;
+	c->s.opened_ms = smtpd_now(d);
+	set_timer(c);
 	conn_poll(c, UV_READABLE);
-	conn_advance(c);
+}
+
+void
+conn_conf(struct smtpd *d)
+{
+	struct conn	*c;
+
+	for (c = d->conns; c != NULL; c = c->next) {
+		c->s.conf_listener = c->l->conf;
+		c->s.may_relay = (uint8_t)smtp_relays(&c->s);
+	}
 }
 
 static void
@@ -216,7 +268,7 @@ wind_up(struct conn *c)
 void
 conn_advance(struct conn *c)
 {
-	if (c->closing)
+	if (c->closing || c->proxied)
 		return;
 	conn_send(c);
 	if (!smtp_closed(&c->s) && c->held != NULL && c->pend == NULL && !smtp_blocked(&c->s))
@@ -263,10 +315,8 @@ conn_close(struct conn *c)
 		d->conns = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
-	if (c->counted) {
-		counts_sub(&d->counts, &c->s.client, 128);
-		counts_sub(&d->counts, &c->s.client, prefix_len(&c->s.client));
-	}
+	share_drop(c);
+	d->nsubmitted -= c->submitted;
 	d->counter[COUNT_OPEN]--;
 	uv_close((uv_handle_t *)&c->poll, on_closed);	/* before its number is free */
 	close(c->fd);

@@ -3,11 +3,13 @@
  *
  * The core takes what it can from the process's one read buffer; what it leaves (a part of a line,
  * or anything while it waits) is kept with the connection and put in front of the next read.
+ *
+ * No call waits, whatever the socket's own mode: one that came from pickup could be changed behind our back.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "common/err.h"
 #include "common/log.h"
@@ -41,7 +43,7 @@ conn_send(struct conn *c)
 	if (o.n == 0)
 		return;
 	if (!c->broken && c->pend == NULL) {
-		n = write(c->fd, o.p, o.n);
+		n = send(c->fd, o.p, o.n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n == -1) {
 			n = 0;
 			if (errno != EAGAIN && errno != EINTR)
@@ -69,7 +71,7 @@ conn_write_rest(struct conn *c)
 
 	if (c->pend == NULL || c->broken)
 		return;
-	n = write(c->fd, c->pend + c->pend_off, c->pend_len - c->pend_off);
+	n = send(c->fd, c->pend + c->pend_off, c->pend_len - c->pend_off, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR)
 			lost(c, "write-error");
@@ -83,13 +85,27 @@ conn_write_rest(struct conn *c)
 	c->pend_len = c->pend_off = 0;
 }
 
+int
+conn_hold(struct conn *c, const char *p, size_t len)
+{
+	struct smtpd	*d = c->d;
+	char		*h;
+
+	if (d->held_total + len > HELD_TOTAL_MAX || (h = malloc(len)) == NULL)
+		return (E_NOMEM);
+	memcpy(h, p, len);
+	c->held = h;
+	c->held_len = (uint32_t)len;
+	d->held_total += len;
+	return (E_OK);
+}
+
 /* Give octets to the core, send its replies between groups.  What it leaves is held. */
-static void
-feed(struct conn *c, char *p, size_t len)
+void
+conn_feed(struct conn *c, char *p, size_t len)
 {
 	struct smtpd	*d = c->d;
 	size_t		 off = 0, used;
-	char		*h;
 
 	do {
 		used = smtp_input(&c->s, slice_make(p + off, len - off), smtpd_now(d));
@@ -100,18 +116,12 @@ feed(struct conn *c, char *p, size_t len)
 	} while (used != 0 && off < len && c->pend == NULL && !smtp_blocked(&c->s));
 	if (smtp_closed(&c->s) || off == len)
 		return;
-	len -= off;
-	if (d->held_total + len > HELD_TOTAL_MAX || (h = malloc(len)) == NULL) {
+	if (conn_hold(c, p + off, len - off) != E_OK) {
 		smtp_refuse_close(&c->s, "no-memory", 421, "4.3.2",
 		    "%s no memory for what you sent ahead",
 		    d->env.conf->hostname);
 		conn_send(c);
-		return;
 	}
-	memcpy(h, p + off, len);
-	c->held = h;
-	c->held_len = (uint32_t)len;
-	d->held_total += len;
 }
 
 /* Move what is held in front of the read buffer; its length. */
@@ -131,7 +141,14 @@ conn_feed_held(struct conn *c)
 {
 	size_t	n = unhold(c);
 
-	feed(c, c->d->rbuf, n);
+	conn_feed(c, c->d->rbuf, n);
+}
+
+ssize_t
+conn_recv(struct conn *c, size_t *held)
+{
+	*held = unhold(c);
+	return (recv(c->fd, c->d->rbuf + *held, READ_MAX, MSG_DONTWAIT));
 }
 
 /* After the end: the client may finish its sentence, within bounds. */
@@ -139,7 +156,7 @@ static void
 linger(struct conn *c)
 {
 	struct smtpd	*d = c->d;
-	ssize_t		 n = read(c->fd, d->rbuf, READ_MAX);
+	ssize_t		 n = recv(c->fd, d->rbuf, READ_MAX, MSG_DONTWAIT);
 
 	if (n > 0 && (c->lingered += (uint32_t)n) < LINGER_OCTETS)
 		return;
@@ -168,18 +185,17 @@ conn_read(struct conn *c)
 			conn_poll(c, c->pend != NULL ? UV_WRITABLE : 0);
 			return;
 		}
-		held = unhold(c);
-		n = read(c->fd, d->rbuf + held, READ_MAX);
+		n = conn_recv(c, &held);
 		if (n <= 0) {
 			if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-				feed(c, d->rbuf, held);
+				conn_feed(c, d->rbuf, held);
 				return;
 			}
 			lost(c, n == 0 ? "eof" : "reset");
 			return;
 		}
 		d->counter[COUNT_OCTETS] += (uint64_t)n;
-		feed(c, d->rbuf, held + (size_t)n);
+		conn_feed(c, d->rbuf, held + (size_t)n);
 		if (n < READ_MAX)
 			return;
 	}

@@ -1,5 +1,5 @@
 /*
- * counts.h -- how many connections an address or a prefix has (pure but for the hash key).
+ * counts.h -- how many connections an address, a prefix or a user has (pure but for the hash key).
  *
  * Open addressing with SipHash, since strangers choose the keys; grows and shrinks with
  * what it holds.
@@ -11,9 +11,11 @@
 
 #include "common/net.h"
 
+#define COUNTS_USER	200		/* as len: the address holds a user's number */
+
 struct count_entry {
 	struct net_addr	addr;
-	uint8_t		len;		/* of the prefix; 128 is one address */
+	uint8_t		len;		/* of the prefix; 128 is one address, COUNTS_USER a user */
 	uint32_t	n;		/* 0: the place is free */
 };
 

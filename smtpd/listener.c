@@ -27,13 +27,15 @@ limits(struct listener *l)
 	const struct conf	*conf = l->d->env.conf;
 	size_t			 i;
 
-	for (i = 0; i < conf->nlisteners; i++) {
-		if (strcmp(conf->listeners[i].name, l->name) == 0) {
-			l->max = conf->listeners[i].connections;
-			l->per_address = conf->listeners[i].per_address;
-			l->per_prefix = conf->listeners[i].per_prefix;
-		}
-	}
+	l->conf = NULL;
+	for (i = 0; i < conf->nlisteners; i++)
+		if (strcmp(conf->listeners[i].name, l->name) == 0)
+			l->conf = &conf->listeners[i];
+	if (l->conf == NULL)
+		return;		/* it ends soon, or the snapshot that has it comes: what was stays */
+	l->max = l->conf->connections;
+	l->per_address = l->conf->per_address;
+	l->per_prefix = l->conf->per_prefix;
 }
 
 static void
@@ -71,8 +73,10 @@ listener_unref(struct listener *l)
 void
 listener_open(struct smtpd *d, const char *name, int fd)
 {
-	struct listener	*l;
-	int		 on = 1;
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+	struct listener		*l;
+	int			 on = 1;
 
 	if (d->stopping || (l = calloc(1, sizeof(*l))) == NULL) {
 		close(fd);
@@ -82,8 +86,9 @@ listener_open(struct smtpd *d, const char *name, int fd)
 	l->fd = fd;
 	snprintf(l->name, sizeof(l->name), "%s", name);
 	limits(l);
+	l->local = getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && ss.ss_family == AF_UNIX;
 	/* Accepted sockets inherit it; without it each reply could wait for an acknowledgement. */
-	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+	if (!l->local && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
 		log_warn("listener=%s TCP_NODELAY: %s", l->name, strerror(errno));
 	if (uv_poll_init(&d->room->loop, &l->poll, fd) != 0) {
 		log_warn("listener=%s cannot be polled", l->name);
@@ -136,6 +141,17 @@ listener_conf(struct smtpd *d)
 		limits(l);
 }
 
+struct listener *
+listener_find(struct smtpd *d, const char *name)
+{
+	struct listener	*l;
+
+	for (l = d->listeners; l != NULL; l = l->next)
+		if (!l->closing && strcmp(l->name, name) == 0)
+			return (l);
+	return (NULL);
+}
+
 void
 listener_resume(struct smtpd *d)
 {
@@ -153,43 +169,66 @@ listener_resume(struct smtpd *d)
 
 /* The client has sent nothing yet, so closing at once does not cost it our words. */
 static void
-refuse(struct listener *l, int fd, const struct net_addr *a, uint16_t port, const char *enhanced,
-    const char *why)
+refuse(struct listener *l, int fd, const struct client *who, const char *enhanced, const char *why)
 {
 	char	text[512];
 	int	n;
 
 	l->d->counter[COUNT_REFUSED]++;
-	conn_log_refused(l, a, port, why);
+	conn_log_refused(l, who, why);
 	n = snprintf(text, sizeof(text), "421 %s %s %s\r\n", enhanced, l->d->env.conf->hostname,
 	    why);
-	if (n > 0 && write(fd, text, (size_t)n) == -1 && errno == EPIPE)
+	if (n > 0 && send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) == -1 && errno == EPIPE)
 		log_debug("refused client has gone");
 	close(fd);
+}
+
+/* Who is on this socket: its address, or on a Unix socket its user, by the kernel's word. */
+static int
+identify(const struct listener *l, int fd, const struct sockaddr_storage *ss, struct client *who)
+{
+	struct ucred	cred;
+	socklen_t	len = sizeof(cred);
+
+	memset(who, 0, sizeof(*who));
+	if (!l->local)
+		return (net_addr_from_sockaddr(&who->addr, &who->port, (const struct sockaddr *)ss));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == -1 || len != sizeof(cred))
+		return (E_IO);
+	who->local = 1;
+	who->uid = cred.uid;
+	return (E_OK);
+}
+
+static int
+accept_one(struct listener *l, struct client *who)
+{
+	struct sockaddr_storage	 ss;
+	socklen_t		 len = sizeof(ss);
+	int			 fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd != -1 && identify(l, fd, &ss, who) != E_OK) {
+		close(fd);
+		errno = ECONNABORTED;
+		return (-1);
+	}
+	return (fd);
 }
 
 /* Without descriptors: tell one client, then rest. */
 static void
 exhausted(struct listener *l, int err)
 {
-	struct smtpd		*d = l->d;
-	struct sockaddr_storage	 ss;
-	socklen_t		 len = sizeof(ss);
-	struct net_addr		 a;
-	uint16_t		 port;
-	int			 fd;
+	struct smtpd	*d = l->d;
+	struct client	 who;
+	int		 fd;
 
 	log_warn("listener=%s accept: %s", l->name, strerror(err));
 	if ((err == EMFILE || err == ENFILE) && d->reserve_fd != -1) {
 		close(d->reserve_fd);
 		d->reserve_fd = -1;
-		fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd != -1) {
-			if (net_addr_from_sockaddr(&a, &port, (struct sockaddr *)&ss) == E_OK)
-				refuse(l, fd, &a, port, "4.3.2", "no descriptor is free");
-			else
-				close(fd);
-		}
+		if ((fd = accept_one(l, &who)) != -1)
+			refuse(l, fd, &who, "4.3.2", "no descriptor is free");
 		d->reserve_fd = eventfd(0, EFD_CLOEXEC);
 	}
 	l->paused = 1;
@@ -197,24 +236,21 @@ exhausted(struct listener *l, int err)
 	conn_timer_start(d);
 }
 
-static void
-admit(struct listener *l, int fd, const struct net_addr *a, uint16_t port)
+void
+listener_admit(struct listener *l, int fd, const struct client *who)
 {
 	if (l->nconn >= l->max)
-		refuse(l, fd, a, port, "4.3.2", "too many connections");
+		refuse(l, fd, who, "4.3.2", "too many connections");
 	else
-		conn_open(l, fd, a, port);
+		conn_open(l, fd, who);
 }
 
 static void
 on_poll(uv_poll_t *h, int status, int events)
 {
-	struct listener		*l = h->data;
-	struct sockaddr_storage	 ss;
-	socklen_t		 len;
-	struct net_addr		 a;
-	uint16_t		 port;
-	int			 i, fd;
+	struct listener	*l = h->data;
+	struct client	 who;
+	int		 i, fd;
 
 	if (status < 0) {
 		log_warn("listener=%s poll: %s", l->name, uv_strerror(status));
@@ -222,20 +258,14 @@ on_poll(uv_poll_t *h, int status, int events)
 		return;
 	}
 	for (i = 0; i < ACCEPTS_PER_TURN && !l->closing && !l->paused; i++) {
-		len = sizeof(ss);
-		fd = accept4(l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
+		if ((fd = accept_one(l, &who)) == -1) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
-				break;
+				break;		/* also if another smtpd was first at a shared socket */
 			if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			    errno == ENOMEM)
 				exhausted(l, errno);
 			continue;	/* ECONNABORTED and the like: that client's */
 		}
-		if (net_addr_from_sockaddr(&a, &port, (struct sockaddr *)&ss) != E_OK) {
-			close(fd);
-			continue;
-		}
-		admit(l, fd, &a, port);
+		listener_admit(l, fd, &who);
 	}
 }

@@ -41,6 +41,10 @@ name_ask(struct conn *c)
 	struct name_query	*q;
 	char			 ip[NET_ADDR_STRLEN];
 
+	name_forget(c);
+	if (!d->env.conf->smtpd.client_names || c->s.may_relay || net_addr_is_loopback(&c->s.client) ||
+	    net_addr_is_any(&c->s.client))
+		return (0);
 	if (d->resolver == NULL || (q = calloc(1, sizeof(*q))) == NULL)
 		return (0);
 	q->c = c;

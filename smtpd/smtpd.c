@@ -48,10 +48,17 @@ on_peer(struct room *room, const struct ipc_channel *m, int fd)
 {
 	struct smtpd	*d = room->arg;
 
-	if (m->room == ROOM_QUEUE)
+	switch (m->room) {
+	case ROOM_QUEUE:
 		txn_peer(d, m, fd);
-	else
+		break;
+	case ROOM_PICKUP:
+		submit_peer(d, m, fd);
+		break;
+	default:
 		name_peer(d, m, fd);
+		break;
+	}
 }
 
 static void
@@ -61,6 +68,7 @@ on_conf(struct room *room, const struct conf *old)
 
 	d->env.conf = room->conf;
 	listener_conf(d);
+	conn_conf(d);
 }
 
 static void
@@ -105,6 +113,10 @@ stop_all(struct smtpd *d, int force)
 
 	for (c = d->conns; c != NULL; c = next) {
 		next = c->next;		/* conn_advance() unlinks c alone */
+		if (c->proxied) {
+			conn_proxy_fail(c, "the server stops");
+			continue;
+		}
 		smtp_stop(&c->s, force, smtpd_now(d));
 		conn_advance(c);
 		if (force)

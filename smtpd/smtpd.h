@@ -28,6 +28,8 @@
 #define THROTTLE_HIGH		(IPC_QUEUE_MAX / 2)	/* octets waiting for queue before clients have to wait */
 #define PREFIX4			(96 + 24)	/* per-prefix limits: an IPv4 /24, an IPv6 /56 */
 #define PREFIX6			56
+#define PROXY_WAIT_MS		5000	/* for a PROXY header, from the connection on */
+#define SUBMITS_MAX		(4 * PICKUP_SESSIONS_MAX)	/* connections of pickup's at once: it has fewer, but may be ahead of us */
 #define DESCRIPTORS_EXTRA	64	/* beside the connections' */
 
 enum {				/* counters of PONG; see postern-smtpd(8) */
@@ -43,13 +45,23 @@ enum {				/* counters of PONG; see postern-smtpd(8) */
 
 struct smtpd;
 
+struct client {			/* who connects */
+	struct net_addr	 addr;		/* :: if local */
+	uint16_t	 port;
+	uint8_t		 local;		/* a process of this host: uid, by the kernel's word or pickup's */
+	uint8_t		 submitted;	/* by pickup's */
+	uint32_t	 uid;
+};
+
 struct listener {
 	uv_poll_t	 poll;
 	struct smtpd	*d;
 	struct listener	*next;
+	const struct conf_listener *conf;	/* of the snapshot in use; NULL: not in it */
 	int		 fd;
 	uint32_t	 nconn;
-	uint32_t	 max, per_address, per_prefix;
+	uint32_t	 max, per_address, per_prefix;	/* 0: not in the snapshot in use */
+	uint8_t		 local;		/* a Unix socket; all smtpds share it */
 	uint8_t		 closing;	/* no more accepts; freed with its last connection */
 	uint8_t		 closed;	/* its handle too */
 	uint8_t		 paused;	/* no descriptors: accepts later */
@@ -75,6 +87,8 @@ struct conn {
 	int		 fd;
 	uint8_t		 events;	/* UV_* that are polled for */
 	uint8_t		 counted;	/* in d->counts */
+	uint8_t		 proxied;	/* its PROXY header is awaited: the session has not begun */
+	uint8_t		 submitted;	/* pickup's */
 	uint8_t		 broken;	/* the socket failed: nothing more can be said */
 	uint8_t		 ended;		/* its disconnect line is written */
 	uint8_t		 closing;	/* uv_close() was called */
@@ -84,7 +98,7 @@ struct smtpd {
 	struct room	*room;
 	struct smtp_env	 env;
 	struct buf	 out;
-	struct ipc	*queue, *resolver;
+	struct ipc	*queue, *resolver, *pickup;
 	struct slots	 txns;		/* struct conn * */
 	struct slots	 names;		/* struct name_query * */
 	struct slots	 asks;		/* struct conn * */
@@ -102,6 +116,7 @@ struct smtpd {
 	uint64_t	 next_session;
 	uint64_t	 counter[COUNTERS];
 	size_t		 held_total;
+	uint32_t	 nsubmitted;	/* pickup's connections */
 	int		 reserve_fd;	/* given up to refuse a client when there are none left (F8) */
 	uint8_t		 stopping;
 	uint8_t		 left;
@@ -128,16 +143,37 @@ void	listener_end_all(struct smtpd *);
 void	listener_conf(struct smtpd *);		/* limits from the snapshot now in use */
 void	listener_resume(struct smtpd *);	/* a descriptor is free again */
 void	listener_unref(struct listener *);	/* a connection of it has gone */
+struct listener *listener_find(struct smtpd *, const char *name);	/* one that accepts; NULL */
+void	listener_admit(struct listener *, int fd, const struct client *);	/* takes fd */
+
+/* submit.c */
+void	submit_peer(struct smtpd *, const struct ipc_channel *, int fd);
+
+/* share.c: a client's share of the connections, by address and prefix, or by user.  E_OK, or why is set. */
+int	share_take(struct listener *, const struct client *, const char **why);
+void	share_give(struct smtpd *, const struct client *);
+int	share_move(struct smtp_session *, const struct net_addr *, int named, const char **why);	/* XCLIENT */
+void	share_drop(struct conn *);
 
 /* conn.c */
-void	conn_open(struct listener *, int fd, const struct net_addr *, uint16_t port);	/* takes fd */
+void	conn_open(struct listener *, int fd, const struct client *);	/* takes fd */
+void	conn_begin(struct conn *, const struct net_addr *proxy);	/* the client is known: greets; NULL: no proxy */
+void	conn_refuse(struct conn *, const char *why);	/* 421, before it has begun */
+void	conn_conf(struct smtpd *);		/* another snapshot is in use */
 void	conn_advance(struct conn *);		/* after the core was told something: send, go on, end */
 void	conn_close(struct conn *);
 void	conn_timer_start(struct smtpd *);
 void	conn_on_poll(uv_poll_t *, int status, int events);
 
+/* conn_proxy.c */
+void	conn_proxy_read(struct conn *);
+void	conn_proxy_fail(struct conn *, const char *why);	/* closes */
+
 /* conn_io.c */
 void	conn_read(struct conn *);
+ssize_t	conn_recv(struct conn *, size_t *held);	/* into d->rbuf, behind what was held */
+void	conn_feed(struct conn *, char *, size_t);	/* to the core; what it leaves is held */
+int	conn_hold(struct conn *, const char *, size_t);	/* E_NOMEM: memory, or HELD_TOTAL_MAX */
 void	conn_send(struct conn *);		/* what is in env.out */
 void	conn_write_rest(struct conn *);
 void	conn_poll(struct conn *, int events);
@@ -164,11 +200,13 @@ int	name_ask(struct conn *);		/* 1 if an answer will come */
 void	name_forget(struct conn *);
 
 /* conn_log.c */
-void	conn_log_open(const struct conn *);
+#define WHO_LEN	(NET_ADDR_STRLEN + 16)
+void	conn_log_open(const struct conn *, const struct net_addr *proxy);
+void	conn_log_introduced(const struct conn *);
+void	conn_log_proxy(const struct conn *, const char *why);
 void	conn_log_end(const struct conn *);
 void	conn_log_reject(const struct conn *, struct slice reply);
 void	conn_log_note(const struct conn *, const char *what, struct slice text, const char *about);
-void	conn_log_refused(const struct listener *, const struct net_addr *, uint16_t port,
-    const char *why);
+void	conn_log_refused(const struct listener *, const struct client *, const char *why);
 
 #endif

@@ -235,6 +235,12 @@ txn_note(struct smtp_session *s, const char *what, struct slice text, const char
 	conn_log_note(conn_of(s), what, text, about);
 }
 
+static void
+introduced(struct smtp_session *s)
+{
+	conn_log_introduced(conn_of(s));
+}
+
 static int
 own_address(struct smtp_session *s, const struct net_addr *a)
 {
@@ -243,6 +249,8 @@ own_address(struct smtp_session *s, const struct net_addr *a)
 	struct net_addr		 own;
 	uint16_t		 port;
 
+	if (s->own_known)	/* a proxy's client reached the proxy */
+		return (net_addr_cmp(&s->own, a) == 0);
 	return (getsockname(conn_of(s)->fd, (struct sockaddr *)&ss, &len) == 0 &&
 	    net_addr_from_sockaddr(&own, &port, (struct sockaddr *)&ss) == E_OK &&
 	    net_addr_cmp(&own, a) == 0);
@@ -257,6 +265,8 @@ const struct smtp_ops txn_smtp_ops = {
 	.etrn = ask_etrn,
 	.reject = txn_reject,
 	.own_address = own_address,
+	.client = share_move,
+	.introduced = introduced,
 	.note = txn_note,
 };
 
