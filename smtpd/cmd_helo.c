@@ -76,6 +76,8 @@ greet_extended(struct smtp_session *s)
 	    offer_relay_client(s) != E_OK ||
 	    (smtp_vrfy_allowed(s) && buf_adds(out, "250-VRFY\r\n") != E_OK) ||
 	    (smtp_expn_allowed(s) && buf_adds(out, "250-EXPN\r\n") != E_OK) ||
+	    (smtp_xclient_allowed(s) && buf_adds(out, "250-XCLIENT " SMTP_XCLIENT_ATTRS "\r\n") != E_OK) ||
+	    (smtp_xforward_allowed(s) && buf_adds(out, "250-XFORWARD " SMTP_XFORWARD_ATTRS "\r\n") != E_OK) ||
 	    buf_adds(out, "250 HELP\r\n") != E_OK)
 		smtp_close(s, "no-memory");
 }

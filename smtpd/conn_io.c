@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "common/err.h"
 #include "common/log.h"
@@ -107,6 +108,7 @@ conn_feed(struct conn *c, char *p, size_t len)
 	struct smtpd	*d = c->d;
 	size_t		 off = 0, used;
 
+	d->env.wall_s = (int64_t)time(NULL);
 	do {
 		used = smtp_input(&c->s, slice_make(p + off, len - off), smtpd_now(d));
 		txn_chunk_end(d);
