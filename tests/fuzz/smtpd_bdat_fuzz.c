@@ -19,6 +19,8 @@
 
 #define RECORD_MAX	(4u << 20)
 #define STREAM_MAX	65536
+#define MAIL_LEN	28	/* of words[0], without CR LF */
+#define BODY_PARAM	" BODY=BINARYMIME"
 
 static const char *const words[] = {
 	"MAIL FROM:<s@client.example>\r\n", "RCPT TO:<a@all.example>\r\n", "DATA\r\n", "RSET\r\n", "NOOP\r\n", "QUIT\r\n",
@@ -128,8 +130,6 @@ others(struct run *r)
 	else if (t != NULL && (r->flags & 2) != 0 && (r->s.state & (ST_BDAT | ST_CHUNKS)) != 0 &&
 	    t->window == TXN_WINDOW)
 		t->window = r->window;
-	if (t != NULL && r->s.txn == t && r->s.state == ST_MAIL && (r->flags & 1) != 0)
-		t->body = BODY_BINARY;
 	collect(r);
 }
 
@@ -150,13 +150,12 @@ play(struct run *r, const struct conf *conf, const uint8_t *data, struct slice i
 	r->s.listener = "mx";
 	r->s.name_pending = data[0] >> 2 & 1;
 	r->flags = data[0];
-	r->window = data[1];
+	r->window = HEADER_HELD_MAX + data[1];	/* what is held counts on that much */
 	r->now = 5000;
 	smtp_open(&r->s, r->now);
 	must(smtp_input(&r->s, SLICE_LIT("EHLO client.example\r\n"), r->now) == 21);
 	collect(r);
 	while (have < in.n && !smtp_closed(&r->s)) {
-		/* A message's body kind is set from outside: every command has its own call then. */
 		step = cut == 0 ? in.n : cut == 1 ? 1 : 1 + (have * 13 + cut) % cut;
 		have = in.n - have < step ? in.n : have + step;
 		do {
@@ -366,7 +365,8 @@ model(struct model *m, const char *p, size_t n)
 		} else if (strcmp(line, "QUIT") == 0) {
 			buf_addf(&m->record, "221\nclosed: quit\n");
 			return ((size_t)(end - start));
-		} else if (strcmp(line, "MAIL FROM:<s@client.example>") == 0) {
+		} else if (strncmp(line, words[0], MAIL_LEN) == 0 &&
+		    strcmp(line + MAIL_LEN, m->binary ? BODY_PARAM : "") == 0) {
 			buf_addf(&m->record, m->st == M_HELO ? "250\n" : "503\n");
 			m->st = m->st == M_HELO ? M_MAIL : m->st;
 		} else if (strcmp(line, "RCPT TO:<a@all.example>") == 0) {
@@ -411,6 +411,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct conf			 conf = { .hostname = "mx.example.org", .postmaster = "",
 					     .recipient_delimiter = "", .ndomains = 1, .domains = domains };
 	const unsigned			 cuts[] = { 0, 1, 0 };
+	const char			*word;
 	size_t				 i, n = 0, k;
 
 	if (size < 4)
@@ -423,8 +424,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (data[i] < 0x80)
 			stream[n++] = (char)data[i];
 		else {
-			k = strlen(words[data[i] % (sizeof(words) / sizeof(words[0]))]);
-			memcpy(stream + n, words[data[i] % (sizeof(words) / sizeof(words[0]))], k);
+			word = words[data[i] % (sizeof(words) / sizeof(words[0]))];
+			/* MAIL of a binary message. */
+			if ((data[0] & 1) != 0 && strncmp(word, words[0], MAIL_LEN) == 0) {
+				memcpy(stream + n, words[0], MAIL_LEN);
+				memcpy(stream + n + MAIL_LEN, BODY_PARAM, sizeof(BODY_PARAM) - 1);
+				n += MAIL_LEN + sizeof(BODY_PARAM) - 1;
+				word += MAIL_LEN;
+			}
+			k = strlen(word);
+			memcpy(stream + n, word, k);
 			n += k;
 		}
 	}
@@ -440,8 +449,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&m.record, RECORD_MAX);
 	n = model(&m, stream, n);
 	for (i = 0; i < 3; i++) {
-		if (i != 1 && m.binary)
-			continue;	/* the kind is set between two commands */
 		play(&r, &conf, data, slice_make(stream, n), i == 2 ? 2 + data[1] % 50u : cuts[i]);
 		if (!slice_eq(buf_slice(&r.record), buf_slice(&m.record))) {
 			fprintf(stderr, "way %zu: session:\n%.*smodel:\n%.*s", i, (int)r.record.len,
