@@ -76,6 +76,14 @@ view_message(struct queue *q, const struct message *m, int trash, const char *te
 		v->state = MSG_DEFERRED;
 }
 
+static enum held_by
+held_by(const struct message *m)
+{
+	if ((m->flags & MSGF_HELD) == 0)
+		return (HELD_NOT);
+	return (m->flags & MSGF_HELD_DAMAGED ? HELD_DAMAGED : m->flags & MSGF_HELD_RULE ? HELD_RULE : HELD_OPERATOR);
+}
+
 int
 view_send_message(struct client *c, const struct message *m, const struct view *v)
 {
@@ -93,6 +101,17 @@ view_send_message(struct client *c, const struct message *m, const struct view *
 	row.client = m->client;
 	memcpy(row.helo, m->helo, sizeof(row.helo));
 	memcpy(row.sender, m->sender, sizeof(row.sender));
+	row.held = (uint8_t)held_by(m);
+	row.by_mode = m->by_mode;
+	row.by_time = m->by_mode != BY_NONE ? mail_deadline(q, m) : 0;
+	row.prioritized = (m->flags & MSGF_PRIORITIZED) != 0;
+	row.priority = m->priority;
+	row.local = (m->flags & MSGF_LOCAL) != 0;
+	row.uid = m->uid;
+	row.hold_until = m->hold_until;
+	if ((m->flags & MSGF_NOTICE) == 0)
+		memcpy(row.envid, m->envid, sizeof(row.envid));
+	memcpy(row.login, m->login, sizeof(row.login));
 	return (ipc_send(&c->ipc, CTL_MESSAGE, ctl_message, &row));
 }
 
@@ -129,6 +148,11 @@ send_recipient(void *arg, const struct recipient *r)
 	memcpy(row.address, r->address, sizeof(row.address));
 	memcpy(row.relay, r->relay, sizeof(row.relay));
 	memcpy(row.text, r->text, sizeof(row.text));
+	row.notify = r->notify;
+	row.owned = r->owned;
+	memcpy(row.orcpt, r->orcpt, sizeof(row.orcpt));
+	memcpy(row.alias, r->alias, sizeof(row.alias));
+	memcpy(row.sender, r->sender, sizeof(row.sender));
 	route_recipient(q, r->address, &hop, name);
 	(void)snprintf(row.hop, sizeof(row.hop), "%s", hop_str(&hop, hop_text, sizeof(hop_text)));
 	t->err = ipc_send(&t->c->ipc, CTL_RCPT, ctl_rcpt, &row);
@@ -169,11 +193,12 @@ tell_recipient(void *arg, const struct recipient *r)
 	char shown[2 * ADDRESS_MAX], date[DATE_STRLEN], name[DEST_NAME_MAX];
 	struct sched_dest *d;
 	struct sched_view v = { 0 };
+	const struct conf_domain *c;
 	struct hop hop;
 
 	if (rcpt_is_over(r)) {
-		buf_addf(b, "<%s>: %s\n", text_escape(shown, sizeof(shown), slice_str(r->address)),
-		    rcpt_state_name(r->state));
+		buf_addf(b, "<%s>: %s%s\n", text_escape(shown, sizeof(shown), slice_str(r->address)),
+		    rcpt_state_name(r->state), r->owed != OWED_NONE ? ", its sender is still to be told" : "");
 		return (0);
 	}
 	buf_addf(b, "<%s>: ", text_escape(shown, sizeof(shown), slice_str(r->address)));
@@ -193,7 +218,11 @@ tell_recipient(void *arg, const struct recipient *r)
 		break;
 	default:
 		if (t->m->flags & MSGF_HELD)
-			buf_adds(b, "waits for the operator: the message is held\n");
+			buf_addf(b, "waits for the operator: the message is held%s\n", t->m->flags & MSGF_HELD_DAMAGED ?
+			    " because its body is damaged" : t->m->flags & MSGF_HELD_RULE ? " by an access rule (HOLD)" : "");
+		else if (t->m->hold_until > clock_wall(&q->clock))
+			buf_addf(b, "waits until %s: its sender asked for that (FUTURERELEASE)\n",
+			    date_str(t->m->hold_until, date));
 		else if (queue_is_paused(q))
 			buf_adds(b, "waits: the queue is paused\n");
 		else if (r->next <= clock_due(&q->clock))
@@ -204,6 +233,9 @@ tell_recipient(void *arg, const struct recipient *r)
 	}
 	if (v.failures != 0 || v.backoff_ms != 0)
 		describe_dest(q, d, b);
+	if ((c = conf_domain_find(q->room.conf, recipient_domain(r))) != NULL && c->relay)
+		buf_addf(b, "    tried at once when its node says ETRN %s\n",
+		    text_escape(shown, sizeof(shown), slice_str(c->name)));
 	return (0);
 }
 
@@ -244,6 +276,10 @@ view_send_story(struct client *c, const struct message *m, const struct view *v,
 			buf_adds(&b, "this message is a notice of ours\n");
 		if (m->flags & MSGF_DELAY_SENT)
 			buf_adds(&b, "the sender was told of the delay\n");
+		if (m->by_mode != BY_NONE)
+			buf_addf(&b, "was to be delivered by %s (DELIVERBY), then %s\n",
+			    date_str(mail_deadline(c->q, m), date), m->by_mode == BY_RETURN ? "it is returned" :
+			    m->flags & MSGF_BY_SENT ? "its sender is told, and was" : "its sender is told");
 		(void)store_each_recipient(c->q->store, m->msgid, tell_recipient, &t);
 		if (c->trash)
 			buf_adds(&b, "deleted: can be undone for a day after the deletion\n");

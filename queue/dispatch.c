@@ -346,7 +346,9 @@ body_failed(struct queue *q, struct job *job, int err)
 	qlog_damaged(job->msgid, "body", err);
 	(void)ipc_send(&job->peer->ipc, JOB_CANCEL, job_id, &id);
 	job->peer->held--;		/* deliver forgets it */
-	if (err == E_CORRUPT && (ch = change_new(q, CH_HOLD, 0)) != NULL)
+	if (err == E_CORRUPT && (ch = change_new(q, CH_HOLD, 0)) != NULL) {
+		ch->damaged = 1;
 		mail_change(q, m, ch);	/* set aside until the operator has looked */
+	}
 	job_close(q, job, OUT_TEMPFAIL, "the stored message could not be read", 0, NULL);
 }

@@ -177,11 +177,11 @@ op_of_message(struct mail_op *o, struct change *ch)
 {
 	switch (ch->kind) {
 	case CH_HOLD:
-		o->m.flags |= MSGF_HELD;
+		o->m.flags |= MSGF_HELD | (ch->damaged ? MSGF_HELD_DAMAGED : 0);
 		o->op.kind = STORE_MESSAGE;
 		break;
 	case CH_RELEASE:
-		o->m.flags &= ~(uint32_t)MSGF_HELD;
+		o->m.flags &= ~(uint32_t)(MSGF_HELD | MSGF_HELD_RULE | MSGF_HELD_DAMAGED);
 		o->op.kind = STORE_MESSAGE;
 		break;
 	default:

@@ -68,6 +68,7 @@ struct change {
 	enum change_kind kind;
 	uint32_t	 index;
 	uint8_t		 stale;		/* the recipient was over already: nothing to store */
+	uint8_t		 damaged;	/* HOLD: its body cannot be read */
 	uint32_t	 wait_s;	/* POSTPONE */
 	struct ipc_job_result r;	/* RESULT; POSTPONE: text */
 	uint64_t	 ack_job;	/* with the last result of a job: to be acknowledged */
