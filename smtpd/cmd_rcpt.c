@@ -58,6 +58,7 @@ cmd_rcpt(struct smtp_session *s)
 	}
 	if (!smtp_destination(s, &a, to))
 		return;
+	smtp_original(&a, to, rp.orcpt);
 	n = t->rcpts.len;
 	r = (struct txn_rcpt){ .notify = rp.notify, .address = to, .orcpt = rp.orcpt };
 	if ((s->env->rcpts_max != 0 && 1 + strlen(to) + 1 + strlen(rp.orcpt) + 1 > s->env->rcpts_max - s->env->rcpts) ||

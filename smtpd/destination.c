@@ -3,6 +3,7 @@
  *
  * RFC 5321 3.6.1, 3.6.2.  Whom we do not know is refused here, never bounced later (R16).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/addr.h"
@@ -42,6 +43,13 @@ refuse(struct smtp_session *s, const struct addr *a, enum rcpt_kind kind)
 		break;
 	}
 	return (0);
+}
+
+void
+smtp_original(const struct addr *a, const char *to, char orcpt[ORCPT_MAX + 1])
+{
+	if (orcpt[0] == '\0' && a->domain_off != 0 && !a->literal && strcmp(a->text, to) != 0)
+		(void)snprintf(orcpt, ORCPT_MAX + 1, "%s;%s", a->utf8 ? "utf-8" : "rfc822", a->text);
 }
 
 int

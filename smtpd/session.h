@@ -295,6 +295,8 @@ void	smtp_chunk_start(struct smtp_session *);
 
 /* destination.c: whether this client may send to a; dst gets the address to hand on.  Refuses by itself. */
 int	smtp_destination(struct smtp_session *, const struct addr *, char dst[ADDRESS_MAX + 1]);
+/* The client's own name for it becomes ORCPT, if it gave none and to is another (RFC 3461 5.2.1). */
+void	smtp_original(const struct addr *, const char *to, char orcpt[ORCPT_MAX + 1]);
 /* "<address>" as text for a reply. */
 #define SHOWN_MAX	400
 const char *smtp_shown(const char *address, char dst[static SHOWN_MAX]);

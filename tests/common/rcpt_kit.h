@@ -3,7 +3,7 @@
  *
  * Lines: "TABLE KEY VALUE..."; TABLE is canonical, sender-canonical, recipient-canonical, virtual, client, helo,
  * sender, recipient (access), login, or "aliases@DOMAIN", "recipients@DOMAIN", "include@DOMAIN"; "domain NAME",
- * "relay-domain NAME", "all NAME", "catch-all NAME ADDRESS", "delimiter +".  Targets are parted by blanks:
+ * "relay-domain NAME", "all NAME", "verify NAME", "catch-all NAME ADDRESS", "delimiter +".  Targets are parted by blanks:
  * addresses whole, "@domain", "/dev/null", ":0" the domain's include number 0.  An include's key is its number.
  * "~" in a key is a blank.
  */
@@ -172,6 +172,8 @@ kit_line(struct kit *k, char *line, int number)
 		d->deliver = (struct hop){ HOP_MAILDIR, "", 0, "/mail/%d/%u" };
 	} else if (strcmp(l->table, "all") == 0)
 		kit_domain(k, l->key)->all = 1;
+	else if (strcmp(l->table, "verify") == 0)
+		kit_domain(k, l->key)->verify = 1;
 	else if (strcmp(l->table, "catch-all") == 0)
 		kit_domain(k, l->key)->catch_all = l->value;
 	else if (strcmp(l->table, "delimiter") == 0)

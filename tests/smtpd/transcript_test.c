@@ -3,6 +3,7 @@
  *
  * A transcript is a list of lines, in order:
  *   conf: KEY VALUE	before the first C, T, Q, N or S: a setting, see conf_line()
+ *   table: LINE		tables and domains in place of the usual ones: tests/common/rcpt_kit.h
  *   C: text		the client sends text and CR LF.  "C-" leaves CR LF out.  "C*9:" sends it
  * 			nine times.
  *   S: text		the next reply line is exactly text; "..." at its end leaves the rest open.
@@ -10,11 +11,12 @@
  *   T: 300000		so many milliseconds go by, and the timer looks
  *   Q: word		queue: durable ID, full, busy, io, mismatch, lost, up, pressure WORD,
  * 			credit N, throttle on|off, rcpts N (octets of all recipients),
- * 			etrn started|nothing|pending|counted|unable|lost N
+ * 			etrn started|nothing|pending|counted|unable|lost N,
+ * 			verify taken|refused|unknown|lost CODE
  *   N: name		resolver's answer; empty is unknown
  *   A: text		the next call made to queue: "begin FROM TO TO...", "commit NRCPT LEN
  * 			HOPS", "abort"
- * 			"etrn NODE"; and what MAIL and RCPT asked for beside: " RET=FULL 1:NOTIFY=S"
+ * 			"etrn NODE", "verify ADDRESS", "note WHAT RULES TEXT"; and what MAIL and RCPT asked for beside: " RET=FULL 1:NOTIFY=S"
  *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came
  * 			depends on the cuts
  *   B: text		the body handed on in the last transaction, whole, is text
@@ -42,6 +44,7 @@
 #include "common/idn.h"
 #include "common/siphash.h"
 #include "smtpd/session.h"
+#include "tests/common/rcpt_kit.h"
 #include "tests/common/table_kit.h"
 
 #define LINE_MAX_TEXT	(4u << 20)
@@ -61,6 +64,8 @@ struct run {
 	struct buf	 body;
 	struct buf	 in;		/* what the session did not take */
 	struct buf	 wait;		/* JOINED: client's octets not yet offered */
+	struct buf	 tables;	/* lines of table: */
+	struct kit	 kit;
 	uint64_t	 now;
 	int		 opened;
 	int		 fail_begin;
@@ -96,6 +101,8 @@ say_with(struct run *r)
 
 	if (t->utf8)
 		buf_adds(&r->calls, " SMTPUTF8");
+	if (t->hold)
+		buf_adds(&r->calls, " HELD");
 	if (t->body == BODY_BINARY)
 		buf_adds(&r->calls, " BINARYMIME");
 	if (t->ret != RET_NONE)
@@ -195,9 +202,26 @@ op_own(struct smtp_session *s, const struct net_addr *a)
 	return (strcmp(net_addr_str(a, ip), "192.0.2.1") == 0);
 }
 
+static int
+op_verify(struct smtp_session *s, const char *address)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	return (r->env.queue_up ? buf_addf(&r->calls, "verify %s\n", address) : E_CLOSED);
+}
+
+static void
+op_note(struct smtp_session *s, const char *what, struct slice text, const char *about)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	assert_int_equal(buf_addf(&r->calls, "note %s %s %.*s\n", what, about, (int)text.n, text.p), E_OK);
+}
+
 static const struct smtp_ops ops = {
 	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
 	.reject = op_reject, .own_address = op_own, .etrn = op_etrn,
+	.verify = op_verify, .note = op_note,
 };
 
 static void
@@ -360,6 +384,11 @@ conf_line(struct run *r, const char *p)
 		r->s.name_pending = 1;
 	else if (strcmp(key, "mails") == 0)
 		r->s.mails = (uint32_t)v;
+	else if (strcmp(key, "uid") == 0) {		/* a local user */
+		r->s.local = r->s.may_relay = 1;
+		r->s.uid = (uint32_t)v;
+	} else if (strcmp(key, "login") == 0)		/* by its number: "user7" */
+		(void)snprintf(r->s.login, sizeof(r->s.login), "user%lu", v);
 	else if (strcmp(key, "fail-begin") == 0)
 		r->fail_begin = 1;
 	else if (strcmp(key, "hostname-not-final") == 0)
@@ -415,7 +444,10 @@ expect_aborted(struct run *r)
 	lf = memchr(buf_slice(&r->calls).p, '\n', r->calls.len);
 	if (lf == NULL || strncmp(buf_slice(&r->calls).p, "begin ", 6) != 0)
 		bad(r, "call to queue", SLICE_LIT("begin, abort"), buf_slice(&r->calls));
-	buf_drain(&r->calls, (size_t)(lf + 1 - buf_slice(&r->calls).p));
+	do {		/* and what came with it */
+		buf_drain(&r->calls, (size_t)(lf + 1 - buf_slice(&r->calls).p));
+		lf = r->calls.len != 0 ? memchr(buf_slice(&r->calls).p, '\n', r->calls.len) : NULL;
+	} while (lf != NULL && *buf_slice(&r->calls).p == ' ');
 	r->text_len = (size_t)snprintf(r->text, LINE_MAX_TEXT, "abort");
 	expect_line(r, &r->calls, "\n", "call to queue");
 }
@@ -436,13 +468,45 @@ etrn_answer(struct run *r, const char *word, unsigned count)
 	smtp_etrn_done(&r->s, &m, r->now);
 }
 
+/* The next hop's words are made up, and hold what must be escaped. */
+static void
+verify_answer(struct run *r, const char *word, unsigned code)
+{
+	struct ipc_verify_result	 m = { .code = (uint16_t)code, .text = "so says\t\"the\" next hop" };
+
+	if (strcmp(word, "lost") == 0) {
+		smtp_verified(&r->s, NULL, r->now);
+		return;
+	}
+	m.status = strcmp(word, "taken") == 0 ? VERIFY_TAKEN : strcmp(word, "refused") == 0 ? VERIFY_REFUSED :
+	    VERIFY_UNKNOWN;
+	if (code % 10 == 3)		/* one with an enhanced code */
+		m.enhanced = (struct enhanced){ (uint8_t)(code / 100), 2, 9 };
+	smtp_verified(&r->s, &m, r->now);
+}
+
+/* The lines are all there: their tables and domains take the place of the usual ones. */
+static void
+use_tables(struct run *r)
+{
+	if (r->tables.len == 0)
+		return;
+	assert_int_equal(buf_add(&r->tables, "", 1), E_OK);
+	kit_open(&r->kit, buf_slice(&r->tables).p);
+	r->conf.hostname = r->kit.conf.hostname;
+	r->conf.recipient_delimiter = r->kit.conf.recipient_delimiter;
+	r->conf.tables = r->kit.conf.tables;
+	r->conf.ndomains = r->kit.conf.ndomains;
+	r->conf.domains = r->kit.domains;
+}
+
 static void
 queue_line(struct run *r)
 {
 	static const char *const	pressures[PRESSURES] = { "none", "full", "busy", "io" };
 	static const struct { const char *word; enum txn_status st; } results[] = {
 		{ "full", TXN_FULL }, { "busy", TXN_BUSY }, { "io", TXN_IO }, { "mismatch",
-		    TXN_MISMATCH },
+		    TXN_MISMATCH }, { "expansion", TXN_EXPANSION },
 	};
 	char		word[16] = "", arg[16] = "";
 	unsigned	count = 0;
@@ -452,6 +516,8 @@ queue_line(struct run *r)
 	assert_true(sscanf(r->text, "%15s %15s %u", word, arg, &count) >= 1);
 	if (strcmp(word, "etrn") == 0)
 		etrn_answer(r, arg, count);
+	else if (strcmp(word, "verify") == 0)
+		verify_answer(r, arg, count);
 	else if (strcmp(word, "durable") == 0)
 		smtp_result(&r->s, TXN_DURABLE, strtoull(arg, NULL, 10), r->now);
 	else if (strcmp(word, "credit") == 0)
@@ -496,8 +562,13 @@ one_line(struct run *r, const char *line)
 		conf_line(r, line + 6);
 		return;
 	}
+	if (strncmp(line, "table: ", 7) == 0) {
+		assert_int_equal(buf_addf(&r->tables, "%s\n", line + 7), E_OK);
+		return;
+	}
 	if (!r->opened) {
 		r->opened = 1;
+		use_tables(r);
 		smtp_open(&r->s, r->now);
 		collect(r);
 	}
@@ -605,6 +676,7 @@ setup(struct run *r)
 	buf_init(&r->body, 8u << 20);
 	buf_init(&r->in, 8u << 20);
 	buf_init(&r->wait, 8u << 20);
+	buf_init(&r->tables, 1u << 20);
 	r->env.conf = &r->conf;
 	r->env.ops = &ops;
 	r->env.out = &r->out;
@@ -652,6 +724,9 @@ run_file(const char *file, enum mode mode)
 	buf_clear(&r->body);
 	buf_clear(&r->in);
 	buf_clear(&r->wait);
+	if (r->tables.len != 0)
+		kit_close(&r->kit);
+	buf_clear(&r->tables);
 	free(r->text);
 	free(r);
 }
