@@ -749,6 +749,7 @@ main(void)
 	int			 rc;
 
 	siphash_seed();
+	idn_init();
 	recipient_table = kit_present(recipients, sizeof(recipients) / sizeof(recipients[0]));
 	if (glob("tests/smtpd/*.smtp", 0, NULL, &g) != 0 || g.gl_pathc == 0 ||
 	    (tests = calloc(g.gl_pathc, sizeof(*tests))) == NULL) {
