@@ -1,7 +1,7 @@
 /*
  * cmd_vrfy.c -- VRFY and EXPN.  Core.
  *
- * RFC 5321 3.5, 4.1.1.6, 4.1.1.7, 7.3: only clients in vrfy-from and expn-from get a real answer; to others VRFY says
+ * RFC 5321 3.5, 4.1.1.6, 4.1.1.7, 7.3; RFC 6531 3.7.4.2 (SMTPUTF8: the reply may hold UTF-8): only clients in vrfy-from and expn-from get a real answer; to others VRFY says
  * 252 to everything, and EXPN 502.
  */
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/reply.h"
+#include "common/utf8.h"
 #include "smtpd/session.h"
 
 #define EXPN_LINES_MAX	100		/* members of a list that are told; of a longer one none */
@@ -39,14 +40,33 @@ verdict(struct smtp_session *s, const struct addr *a)
 	rcpt_verdict(&ask, &env->scratch, &env->verdict);
 }
 
-/* An address in a reply stands as it is written, quotes and all, if it is ASCII. */
+/* The parameter SMTPUTF8 off the end of the arguments, if it is there. */
+static int
+takes_utf8(struct smtp_session *s)
+{
+	static const struct slice	word = { "SMTPUTF8", 8 };
+	size_t				n = s->args.n;
+
+	if (n <= word.n || s->args.p[n - word.n - 1] != ' ' ||
+	    !slice_caseeq(slice_make(s->args.p + n - word.n, word.n), word))
+		return (0);
+	for (n -= word.n; n != 0 && s->args.p[n - 1] == ' '; n--)
+		;
+	s->args.n = n;
+	return (1);
+}
+
+/* An address in a reply stands as it is written, quotes and all, if it is text and in ASCII or UTF-8 is taken. */
 static const char *
 path(const char *address, char dst[static SHOWN_MAX])
 {
-	for (const char *p = address; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-			return (smtp_shown(address, dst));
-	return (address);
+	return (utf8_is_text(slice_str(address)) ? address : smtp_shown(address, dst));
+}
+
+static void
+refuse_utf8(struct smtp_session *s)
+{
+	smtp_reply(s, 252, "2.6.8", "good, but to be shown it needs the parameter SMTPUTF8");
 }
 
 /* name@domain; E_SYNTAX if that is no address. */
@@ -119,7 +139,7 @@ take_address(struct smtp_session *s, struct addr *a)
 		return (0);
 	}
 	if (s->args.p[0] == '<') {
-		if ((err = addr_parse_path(a, s->args, &used, ADDR_POSTMASTER_OK, &why)) == E_OK && used != s->args.n) {
+		if ((err = addr_parse_path(a, s->args, &used, ADDR_POSTMASTER_OK | ADDR_UTF8, &why)) == E_OK && used != s->args.n) {
 			err = E_SYNTAX;
 			why = "something follows its bracket";
 		}
@@ -166,6 +186,7 @@ cmd_vrfy(struct smtp_session *s)
 	const struct rcpt_verdict	*v = &s->env->verdict;
 	struct addr			 a;
 	char				 text[SHOWN_MAX];
+	int				 utf8 = takes_utf8(s);
 
 	if (!smtp_vrfy_allowed(s)) {
 		if (s->args.n == 0)
@@ -176,6 +197,10 @@ cmd_vrfy(struct smtp_session *s)
 	}
 	if (!take_address(s, &a) || !is_good(s, &a))
 		return;
+	if (!utf8 && utf8_has_8bit(slice_str(v->address))) {
+		refuse_utf8(s);
+		return;
+	}
 	/* 3.5.3: 250 only for what we know ourselves. */
 	if (v->kind == TO_MAILBOX || v->kind == TO_DISCARD || v->aliased)
 		smtp_replyf(s, 250, "2.1.5", "<%s>", path(v->address, text));
@@ -203,7 +228,7 @@ cmd_expn(struct smtp_session *s)
 	const struct rcpt_end	*e, *next;
 	struct addr		 a;
 	char			 text[SHOWN_MAX];
-	int			 err;
+	int			 err, utf8 = takes_utf8(s);
 
 	if (!smtp_expn_allowed(s)) {
 		smtp_refuse(s, 502, "5.5.1", "mailing lists are not expanded here");
@@ -217,6 +242,12 @@ cmd_expn(struct smtp_session *s)
 		else
 			smtp_reply(s, 252, "2.1.5", "the list is too long to be told");
 		return;
+	}
+	for (e = x.ends; e != NULL && !utf8; e = e->next) {
+		if (e->kind <= TO_REMOTE && utf8_has_8bit(slice_str(e->address))) {
+			refuse_utf8(s);
+			return;
+		}
 	}
 	for (e = x.ends; e != NULL && x.good != NULL; e = next) {
 		for (next = e->next; next != NULL && next->kind > TO_REMOTE; next = next->next)

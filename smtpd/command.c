@@ -34,8 +34,8 @@ static const struct smtp_verb {
 	{ "HELO",	cmd_helo,	ST_ANY,			LAST },		/* 4.1.1.1 */
 	{ "LHLO",	cmd_lhlo,	ST_ANY,			LAST },		/* RFC 2033 4.1 */
 	{ "NOOP",	cmd_noop,	ST_ANY,			LAST },		/* 4.1.1.9 */
-	{ "VRFY",	cmd_vrfy,	ST_ANY,			LAST },		/* 4.1.1.6 */
-	{ "EXPN",	cmd_expn,	ST_ANY,			LAST },		/* 4.1.1.7 */
+	{ "VRFY",	cmd_vrfy,	ST_ANY,			LAST | EIGHT },	/* 4.1.1.6 */
+	{ "EXPN",	cmd_expn,	ST_ANY,			LAST | EIGHT },	/* 4.1.1.7 */
 	{ "ETRN",	cmd_etrn,	ST_HELO,		LAST | EIGHT },	/* RFC 1985 5 */
 	{ "HELP",	cmd_help,	ST_ANY,			LAST },		/* 4.1.1.8 */
 	{ "XCLIENT",	cmd_xclient,	ST_CONNECT | ST_HELO,	LAST },		/* Postfix */
