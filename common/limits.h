@@ -79,7 +79,7 @@
 #define TABLE_KEY_MAX		512	/* a key; an address has at most ADDRESS_MAX */
 #define TABLE_LINE_MAX		(4u << 20)	/* a line of a table file with the lines that continue it */
 #define TABLE_IMAGE_MAX		(4ull << 30)	/* the image of all tables */
-#define TABLE_VALUE_MAX		(256u << 20)	/* the targets of one key, packed; an :include: list is one */
+#define TABLE_VALUE_MAX		(32u << 20)	/* the targets of one key or :include: list, packed: EXPANSION_MAX of the longest */
 #define TABLE_FILES_MAX		64	/* files of one map */
 #define TABLE_INCLUDES_MAX	10000	/* :include: lists of one table */
 #define TABLE_NESTED_MAX	32	/* if ... endif in a cidr: file */

@@ -382,13 +382,32 @@ test_memfd(void **state)
 	free((void *)packed.p);
 }
 
+/* The memory file's size, with nothing in it: master refuses it at the seal, a daemon before it maps it. */
+static void
+test_memfd_limit(void **state)
+{
+	struct conf	*back;
+	int		 fd;
+
+	(void)state;
+	for (off_t n = CONF_MEMFD_MAX - 1; n <= (off_t)CONF_MEMFD_MAX + 1; n++) {
+		assert_true((fd = conf_memfd_new()) >= 0);
+		assert_int_equal(ftruncate(fd, n), 0);
+		assert_int_equal(conf_memfd_seal(fd), n <= (off_t)CONF_MEMFD_MAX ? E_OK : E_LIMIT);
+		assert_int_equal(conf_from_memfd(&back, fd), E_PROTO);
+		close(fd);
+	}
+	assert_int_equal(conf_memfd_write(-1, slice_make("", CONF_BLOB_MAX + 1), slice_make("", 0)), E_LIMIT);
+	assert_int_equal(conf_memfd_write(-1, slice_make("", 0), slice_make("", TABLE_IMAGE_MAX + 1)), E_LIMIT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_counts), cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_lookups), cmocka_unit_test(test_hops), cmocka_unit_test(test_path_limit),
-		cmocka_unit_test(test_memfd),
+		cmocka_unit_test(test_memfd), cmocka_unit_test(test_memfd_limit),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

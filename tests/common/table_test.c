@@ -87,6 +87,26 @@ test_empty_and_limits(void **state)
 	assert_int_equal(table_get(&t, slice_make(key, TABLE_KEY_MAX), &v), E_OK);
 	assert_int_equal(table_get(&t, slice_make(key, TABLE_KEY_MAX + 1), &v), E_NOTFOUND);
 	free((void *)t.image.p);
+	/* The largest image: what it takes, one octet less, one more. */
+	key[TABLE_KEY_MAX] = '\0';
+	t = kit_present(&one, 1);
+	for (uint64_t max = t.image.n - 1; max <= t.image.n + 1; max++) {
+		struct slice	 image = { NULL, 0 };
+		uint32_t	 file;
+
+		m = table_maker_new(max);
+		table_make_file(m, "kit", &file);
+		table_make_begin(m, TABLE_PRESENT, &id);
+		table_make_hash(m);
+		v = (struct table_value){ .key = slice_str(key) };
+		table_make_add(m, &v);
+		table_make_part_end(m, NULL, NULL);
+		table_make_end(m);
+		assert_int_equal(table_make_finish(m, &image), max >= t.image.n ? E_OK : E_LIMIT);
+		free((void *)image.p);
+		table_maker_free(m);
+	}
+	free((void *)t.image.p);
 	/* An image that is full stays so. */
 	m = table_maker_new(190);
 	assert_int_equal(table_make_begin(m, TABLE_PRESENT, &id), E_OK);

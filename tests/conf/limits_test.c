@@ -29,11 +29,29 @@ any_anchor(const char *path, size_t max, const char **why)
 	return (strdup(". IN DS 1 2 3 AB\n"));
 }
 
+/* What every table file holds. */
+static const char	*file_text = "";
+static size_t		 file_n;
+
+static int
+given_file(const char *path, const char **why)
+{
+	int	 fd = memfd_create("table", MFD_CLOEXEC);
+
+	(void)path;
+	(void)why;
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(file_write_fd(fd, slice_make(file_text, file_n)), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return (fd);
+}
+
 static struct conf *
 build(const char *in, size_t n, char *(*read_file)(const char *, size_t, const char **), char *text,
     size_t size)
 {
-	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = read_file };
+	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = read_file,
+					    .open_file = given_file };
 	struct errors		 e = { 0 };
 	struct conf		*c = conf_build(slice_make(in, n), &world, &e);
 	FILE			*f = fmemopen(text, size, "w");
@@ -215,6 +233,96 @@ stubs(FILE *f, int n)
 }
 
 static void
+listeners_beside(FILE *f, int n)
+{
+	for (int i = 1; i <= n; i++)
+		fprintf(f, "listener l%d { port = %d }\n", i, i);
+}
+
+static void
+socket_path(FILE *f, int n)
+{
+	fputs("listener a { address = \"unix:", f);
+	put_path(f, n);
+	fputs("\" }\n", f);
+}
+
+static void
+prefixes(FILE *f, const char *before, int n, const char *after)
+{
+	fprintf(f, "%s = { \"::1\"", before);
+	for (int i = 2; i <= n; i++)
+		fprintf(f, ", \"::%x\"", (unsigned)i);
+	fprintf(f, " }%s\n", after);
+}
+
+static void
+proxy_from(FILE *f, int n)
+{
+	prefixes(f, "listener a { proxy-from", n, " }");
+}
+
+static void
+etrn_from(FILE *f, int n)
+{
+	prefixes(f, "relay-domain a.test { etrn-from", n, " }");
+}
+
+static void
+vrfy_from(FILE *f, int n)
+{
+	prefixes(f, "smtpd { vrfy-from", n, " }");
+}
+
+static void
+delimiters(FILE *f, int n)
+{
+	fprintf(f, "recipient-delimiter = \"%.*s\"\n", n, "+-=_/!#%&*");
+}
+
+static void
+table_files(FILE *f, int n)
+{
+	fputs("virtual-file = { \"/f0\"", f);
+	for (int i = 1; i < n; i++)
+		fprintf(f, ", \"/f%d\"", i);
+	fputs(" }\n", f);
+}
+
+static void
+includes(FILE *f, int n)
+{
+	fputs("domain a.test { aliases = { \"l: :include:/0", f);
+	for (int i = 1; i < n; i++)
+		fprintf(f, ", :include:/%d", i);
+	fputs("\" } }\n", f);
+}
+
+static void
+include_path(FILE *f, int n)
+{
+	fputs("domain a.test { aliases = { \"l: :include:", f);
+	put_path(f, n);
+	fputs("\" } }\n", f);
+}
+
+static void
+access_text(FILE *f, int n)
+{
+	fputs("helo-access = { \"a.test REJECT ", f);
+	put_letters(f, n);
+	fputs("\" }\n", f);
+}
+
+static void
+login(FILE *f, int n)
+{
+	fputs("sender-login = { \"a@b.test ", f);
+	put_letters(f, n);
+	fputs("\" }\n", f);
+}
+
+static void
 test_text(void **state)
 {
 	static const struct { void (*put)(FILE *, int); int max; const char *want; } cases[] = {
@@ -236,6 +344,17 @@ test_text(void **state)
 		{ retry_step, RETRY_STEP_MAX, "expected a duration from 1s to 7d" },
 		{ forwards, FORWARDS_MAX, "c:1: forward: more than 64 servers\n" },
 		{ stubs, FORWARDS_MAX, "stub: more than 64 servers in all\n" },
+		{ listeners_beside, LISTENERS_MAX - 1, "c: more than 63 listeners beside that of local-submission\n" },
+		{ socket_path, CONF_SOCKET_MAX, "expected an absolute path of at most 107 octets" },
+		{ proxy_from, PREFIXES_MAX, "c:1: proxy-from: more than 4096 prefixes\n" },
+		{ etrn_from, PREFIXES_MAX, "c:1: etrn-from: more than 4096 prefixes\n" },
+		{ vrfy_from, PREFIXES_MAX, "c:1: vrfy-from: more than 4096 prefixes\n" },
+		{ delimiters, DELIMITERS_MAX, "expected at most 8 different characters" },
+		{ table_files, TABLE_FILES_MAX, "c:1: virtual-file: more than 64 files\n" },
+		{ includes, TABLE_INCLUDES_MAX, "more than 10000 different :include: lists" },
+		{ include_path, CONF_PATH_MAX, "the path is too long" },
+		{ access_text, ACCESS_TEXT_MAX, "the text of a rule has at most 400 octets" },
+		{ login, LOGIN_MAX, "a login has at most 255 octets" },
 	};
 	static char	 said[65536];
 	struct conf	*c;
@@ -315,11 +434,86 @@ test_trust_anchor(void **state)
 	}
 }
 
+/* if within if, and the least that line-max may be but for 0. */
+static void
+test_cidr_nesting(void **state)
+{
+	static const char	 conf[] = "client-access-file = \"cidr:/f\"\n";
+	char			 said[4096], *text;
+	struct conf		*c;
+	FILE			*f;
+
+	(void)state;
+	for (int n = TABLE_NESTED_MAX - 1; n <= TABLE_NESTED_MAX + 1; n++) {
+		f = open_memstream(&text, &file_n);
+		assert_non_null(f);
+		for (int i = 0; i < n; i++)
+			fprintf(f, "if !10.0.%d.0/24\n", 2 * i);
+		fputs("0.0.0.0/0 OK\n", f);
+		for (int i = 0; i < n && i < TABLE_NESTED_MAX; i++)
+			fputs("endif\n", f);
+		fclose(f);
+		file_text = text;
+		c = build(conf, sizeof(conf) - 1, any_anchor, said, sizeof(said));
+		assert_int_equal(c != NULL, n <= TABLE_NESTED_MAX);
+		if (c == NULL)
+			assert_string_equal(said, "/f:33: if is nested more than 32 deep\n");
+		conf_free(c);
+		free(text);
+	}
+	file_n = 0;
+}
+
+/* The targets of one list, packed: each takes three octets and its text. */
+static void
+test_value(void **state)
+{
+	enum { EACH = 3 + 64 + 1 + 185 };	/* one that fills a domain of 185 octets */
+	static const char	 conf[] = "domain a.test { aliases = { \"l: :include:/f\" } }\n";
+	size_t			 whole = TABLE_VALUE_MAX / EACH - 1, left, size;
+	char			 said[4096], *text;
+	struct conf		*c;
+	FILE			*f;
+
+	(void)state;
+	for (size_t max = TABLE_VALUE_MAX - 1; max <= TABLE_VALUE_MAX + 1; max++) {
+		f = open_memstream(&text, &size);
+		assert_non_null(f);
+		for (size_t i = 0; i < whole; i++) {
+			put_letters(f, LOCAL_PART_MAX);
+			fputc('@', f);
+			put_parts(f, 185, LABEL_OCTETS, '.', 0);
+			fputc('\n', f);
+		}
+		/* Two more of such lengths that all is exactly max. */
+		left = max - whole * EACH;
+		for (size_t i = 0; i < 2; i++) {
+			size_t	 n = i == 0 ? left / 2 : left - left / 2;
+
+			put_letters(f, (int)(n - 3 - 2 > LOCAL_PART_MAX ? LOCAL_PART_MAX : n - 3 - 2));
+			fputc('@', f);
+			put_parts(f, (int)(n - 3 - 2 > LOCAL_PART_MAX ? n - 3 - 1 - LOCAL_PART_MAX : 1), LABEL_OCTETS, '.', 0);
+			fputc('\n', f);
+		}
+		fclose(f);
+		file_text = text;
+		file_n = size;
+		c = build(conf, sizeof(conf) - 1, any_anchor, said, sizeof(said));
+		assert_int_equal(c != NULL, max <= TABLE_VALUE_MAX);
+		if (c == NULL)
+			assert_non_null(strstr(said, "the list of addresses is too long"));
+		conf_free(c);
+		free(text);
+	}
+	file_n = 0;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		cmocka_unit_test(test_text), cmocka_unit_test(test_file), cmocka_unit_test(test_trust_anchor),
+		cmocka_unit_test(test_cidr_nesting), cmocka_unit_test(test_value),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
