@@ -43,6 +43,10 @@ static const struct row rows[] = {
 	    V CTE "base64\r\n\r\nYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\r\n", NULL },
 	{ "58 octets are two", V CTE "binary\r\n\r\n" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	    V CTE "base64\r\n\r\nYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFh\r\nYQ==\r\n", NULL },
+	{ "names around the longest that is compared", V "A234567890123456789012345678901: x\r\nA2345678901234567890123456789012: x\r\nA23456789012345678901234567890123: x\r\n"
+	    CTE "binary\r\n\r\nab", V "A234567890123456789012345678901: x\r\nA2345678901234567890123456789012: x\r\nA23456789012345678901234567890123: x\r\n"
+	    CTE "base64\r\n\r\nYWI=\r\n", NULL },
+	{ "a long name and no field", V "A2345678901234567890123456789012 x\r\n\r\n", NULL, "a line in a header section that is no field" },
 	{ "not binary", V CTE "8bit\r\n\r\n\303\244\r\n", NULL, NULL },
 	{ "quoted-printable", V CTE "quoted-printable\r\n\r\n=20\r\n", NULL, NULL },
 	{ "no encoding we know", V CTE "binary binary\r\n\r\nx\r\n", NULL, NULL },

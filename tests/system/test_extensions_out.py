@@ -141,6 +141,26 @@ def test_a_connection_lost_in_chunks(start, hop, stage, status):
     assert not sink.messages
 
 
+@pytest.mark.parametrize("first,second", [(ALL, ("PIPELINING",)), (("PIPELINING",), ALL)], ids=["to-lines", "to-chunks"])
+def test_another_host_has_other_extensions(folder, postern, hop, first, second):
+    "What the first host offered does not count for the second."
+    port = lib.free_port()
+    turned = hop(host="127.0.0.11", port=port, extensions=first,
+                 script=lambda stage, s: b"421 4.3.2 bye\r\n" if stage in ("data", "dot", "bdat") and s.sender else None)
+    sink = hop(host="127.0.0.12", port=port, extensions=second)
+    with lib.Nsd(folder / "nsd", {"two.example": "@ MX 10 a\n@ MX 20 b\na A 127.0.0.11\nb A 127.0.0.12\n"}) as nsd:
+        server = postern(SOON + f"deliver {{ port = {port} }}\n" + nsd.stub_conf(["two.example"]))
+        body, parts = binary(3000)
+        submit(server, body, " BODY=BINARYMIME", rcpts=("x@two.example",))
+        if first == ALL:                        # 421 to a whole body: the next attempt
+            lib.wait_for("the first host", lambda: said(turned, "BDAT"))
+            turned.close()
+        octets = sink.wait(1)[0][2]
+        assert payloads(octets) == parts if second != ALL else lib.strip_received(octets) == body
+        assert not turned.messages
+        server.wait_empty()
+
+
 def test_binary_into_a_mailbox(postern):
     server = postern(ONCE)
     for size in (3000, 700000):
