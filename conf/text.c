@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "conf/scan.h"
+#include "conf/unknown.h"
 
 #define BEGIN		"__begin"
 #define END		"__end"
@@ -23,6 +24,7 @@ static struct {
 	struct errors	*errors;
 	struct vec	 owners;	/* cfg_t * of each section */
 	int		 unknown;	/* a key was not known */
+	int		 told;		/* all such keys were told before */
 } reading;
 
 static int	on_value(cfg_t *, cfg_opt_t *, const char *, void *);
@@ -167,6 +169,8 @@ on_error(cfg_t *cfg, const char *fmt, va_list ap)
 		errors_add(reading.errors, 0, "the end of the file stands inside a section");
 	else if (strncmp(text, "no such option '", 16) == 0) {
 		reading.unknown = 1;
+		if (reading.told)
+			return;
 		text[strlen(text) - 1] = '\0';
 		if (strcmp(cfg->name, "root") == 0)
 			errors_add(reading.errors, cfg->line, "unknown key \"%s\"", text + 16);
@@ -226,6 +230,7 @@ text_read(struct text *t, struct slice in, struct errors *errors)
 	reading.text = t;
 	reading.errors = errors;
 	reading.unknown = 0;
+	reading.told = unknown_keys(in, top_keys, errors) != 0;
 	read_once(t, copy, CFGF_NONE);
 	if (reading.unknown) {
 		/* Again without minding unknown keys, so that the values behind the first are checked too. */

@@ -5,6 +5,11 @@
 { "bogus = 3\nlog = file\n",
   "c:1: unknown key \"bogus\"\nc:2: log: \"file\": expected \"syslog\" or \"stderr\"\n" },
 { "queue {\n bogus = 3\n}\n", "c:2: unknown key \"bogus\" in section queue\n" },
+{ "bogus = { a, \"}\" }\n# x = 1\nlog = stderr\nmore = 'x = 1'\nqueue {\n paused = true\n third = 3 }\nlistener \"a\" { port = 26\n"
+  "address =\n 127.0.0.1 // no = 1\n fourth { fifth = 5 }\n}\nsixth = 6\nlog { }\n",
+  "c:1: unknown key \"bogus\"\nc:4: unknown key \"more\"\nc:7: unknown key \"third\" in section queue\n"
+  "c:11: unknown key \"fourth\" in section listener\nc:13: unknown key \"sixth\"\n" },
+{ "bogus = 1\nlog\nmore = 2\n", "c:1: unknown key \"bogus\"\n" },
 { "bogus { x = 1 }\nlog = x\n",
   "c:1: unknown key \"bogus\"\n" },	/* libconfuse passes over too much behind an unknown section */
 { "log = syslog\nlog = stderr\n", "c:2: log is given twice, first on line 1\n" },
