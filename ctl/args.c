@@ -44,6 +44,7 @@ const struct ctl_command ctl_commands[] = {
 	{ NULL, "resume", ACT_SIMPLE, CTL_RESUME, 0, 0, 0, "", "deliver again", "" },
 	{ NULL, "why", ACT_WHY, CTL_WHY, 0, 1, 1, "ID | ADDRESS | DOMAIN",
 	    "the life of a message: attempts, replies, what it waits for", "" },
+	{ NULL, "mailq", ACT_MAILQ, CTL_LIST, 0, 0, 0, "", "the queue in the form of mailq(1)", "" },
 	{ NULL, "reload", ACT_SIMPLE, CTL_RELOAD, 0, 0, 0, "",
 	    "take a changed configuration into use, whole or not at all", "" },
 	{ NULL, "stop", ACT_STOP, CTL_STOP, 0, 0, 0, "", "stop the server, and wait for its end", "" },

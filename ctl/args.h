@@ -22,7 +22,7 @@ enum args_action {
 	ACT_HELP, ACT_CHECK, ACT_STATUS, ACT_LIST, ACT_SHOW,
 	ACT_CHANGE,		/* hold, release, retry, delete, undo */
 	ACT_SIMPLE,		/* flush, pause, resume, reload */
-	ACT_STOP, ACT_WHY
+	ACT_STOP, ACT_WHY, ACT_MAILQ
 };
 
 enum { OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4 };	/* which options a command takes */

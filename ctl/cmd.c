@@ -15,6 +15,7 @@
 #include "ctl/checker.h"
 #include "ctl/conn.h"
 #include "ctl/json.h"
+#include "ctl/mailq.h"
 #include "ctl/rows.h"
 
 int
@@ -234,6 +235,30 @@ cmd_rows(const struct ctl_args *a, const char *path)
 	return (err != E_OK && worst == EXIT_DONE && !ferror(stdout) ? EXIT_FAILED : worst);
 }
 
+/* For sendmail's users; each message with its recipients. */
+static int
+cmd_mailq(const struct ctl_args *a, const char *path)
+{
+	struct ipc_ctl_request	q;
+	struct ipc_ctl_end	end;
+	struct mailq		m;
+	int			err, status;
+
+	(void)request_make(&q, a, NULL);
+	q.all = 1;
+	memset(&end, 0, sizeof(end));
+	mailq_init(&m, stdout);
+	err = conn_ask(path, &q, mailq_take, &m, &end, 0);
+	status = exit_status(err, end.status);
+	if (err != E_OK)
+		complain(path, err);
+	else if (status != EXIT_DONE)
+		print_refusal(NULL, &end);
+	else if (mailq_end(&m) != E_OK)
+		status = EXIT_FAILED;
+	return (status);
+}
+
 /* Two answers: master's daemons, queue's figures.  The first is worth showing without the second. */
 static int
 cmd_status(const struct ctl_args *a, const char *path)
@@ -332,6 +357,8 @@ cmd_run(const struct ctl_args *a)
 	switch (a->cmd->action) {
 	case ACT_STATUS:
 		return (cmd_status(a, path));
+	case ACT_MAILQ:
+		return (cmd_mailq(a, path));
 	case ACT_LIST:
 	case ACT_SHOW:
 	case ACT_WHY:

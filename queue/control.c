@@ -371,7 +371,9 @@ look_at(struct client *c, const struct message *m)
 	if (c->req.state != 0 && (c->req.state & (1u << v.state)) == 0)
 		return;
 	c->count++;
-	(void)view_send_message(c, m, &v);
+	/* With all its recipients, if that was asked for: mailq shows them. */
+	if (view_send_message(c, m, &v) == E_OK && c->req.all)
+		(void)view_send_recipients(c, m, "");
 }
 
 /* Everything was looked at; the answer ends when all that was changed is durable. */
