@@ -9,6 +9,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "queue/expand.h"
 #include "queue/queue.h"
 
 #define DOUBLE_BOUNCE	"double-bounce"	/* marks the postmaster's copy, in its ENVID */
@@ -20,11 +21,13 @@ struct notice_op {
 	enum notice_kind kind;
 	uint32_t	 nrcpt;
 	struct message	 m;
-	struct recipient *rcpt;		/* one */
+	char		 to[ADDRESS_MAX + 1];
+	struct recipient *rcpt;		/* whom that is, by the aliases; m.nrcpt of them */
 	struct body	*body;
 };
 
 static const char *notice_to(struct queue *, const struct mail *, const struct bounce *, int *, const char **);
+static int	find_ends(struct queue *, struct notice_op *);
 static int	write_body(struct queue *, struct mail *, struct notice *, struct body **, int *);
 static size_t	read_original(struct queue *, struct mail *, char *, size_t);
 static void	on_stored(struct store_op *, int);
@@ -35,7 +38,7 @@ bounce_make(struct queue *q, struct mail *m, const struct bounce *b, struct stor
 	struct notice_op *no = NULL;
 	struct notice notice = { 0 };
 	const char *why = NULL;
-	int err = E_NOMEM, eight = 0;
+	int err, eight = 0;
 
 	*out = NULL;
 	notice.to = notice_to(q, m, b, &notice.double_bounce, &why);
@@ -46,8 +49,15 @@ bounce_make(struct queue *q, struct mail *m, const struct bounce *b, struct stor
 	}
 	if (!notice_rate_take(&q->notice_rate, notice.to, uv_now(&q->room.loop)))
 		return (E_AGAIN);
-	if ((no = calloc(1, sizeof(*no))) == NULL || (no->rcpt = calloc(1, sizeof(*no->rcpt))) == NULL)
+	if ((no = calloc(1, sizeof(*no))) == NULL)
+		return (E_NOMEM);
+	if ((err = slice_copy(slice_str(notice.to), no->to, sizeof(no->to))) != E_OK ||
+	    (err = find_ends(q, no)) != E_OK)
 		goto out;
+	if (no->m.nrcpt == 0) {
+		qlog_no_notice(m->msgid, "discarded", b->nall);
+		goto out;
+	}
 	notice.kind = b->kind;
 	notice.by = b->by;
 	notice.owned = b->owned;
@@ -69,24 +79,18 @@ bounce_make(struct queue *q, struct mail *m, const struct bounce *b, struct stor
 	no->m.arrival = notice.now;
 	no->m.body_len = no->body->len;
 	no->m.nchunk = no->body->nchunk;
-	no->m.nrcpt = 1;
 	no->m.body = eight ? BODY_8BIT : BODY_7BIT;
 	no->m.flags = MSGF_NOTICE | (eight ? MSGF_BODY8 : 0) |
 	    (notice_needs_utf8(&notice) ? MSGF_UTF8 | MSGF_HEADER8 : 0);
 	if (notice.double_bounce)
 		(void)slice_copy(SLICE_LIT(DOUBLE_BOUNCE), no->m.envid, sizeof(no->m.envid));
-	no->rcpt->state = RCPT_PENDING;
-	no->rcpt->notify = NOTIFY_NEVER;	/* RFC 3461 6.1: none about this one */
-	no->rcpt->next = clock_due(&q->clock);
-	if ((err = slice_copy(slice_str(notice.to), no->rcpt->address, sizeof(no->rcpt->address))) != E_OK)
-		goto out;
 	no->op.kind = STORE_PUT;
 	no->op.done = on_stored;
 	no->op.arg = no;
 	no->op.msgid = no->m.msgid;
 	no->op.message = &no->m;
 	no->op.rcpt = no->rcpt;
-	no->op.nrcpt = 1;
+	no->op.nrcpt = no->m.nrcpt;
 	no->op.blocks = no->body->first;
 	*out = &no->op;
 	no = NULL;
@@ -97,6 +101,47 @@ out:
 		free(no);
 	}
 	return (err);
+}
+
+/*
+ * A sender may be an alias of ours.  RFC 3461 6.1: no notice about a notice, so what aliases and lists make of such
+ * wishes and of the sender is taken back.
+ */
+static int
+find_ends(struct queue *q, struct notice_op *no)
+{
+	struct recipient one = { .state = RCPT_PENDING, .notify = NOTIFY_NEVER, .next = clock_due(&q->clock) };
+	struct expand *x;
+	uint32_t i, n;
+	int err;
+
+	memcpy(one.address, no->to, sizeof(one.address));
+	if ((x = expand_new(q->room.conf, &one, 1, TXN_RCPT_MEMORY_MAX)) == NULL)
+		return (E_NOMEM);
+	while ((err = expand_some(x, EXPANSION_MAX)) == E_AGAIN)
+		;
+	/* What aliases that are broken by now lead to nowhere, or to too many, stays as it is named. */
+	n = err == E_OK ? expand_count(x) : 1;
+	if (n > RCPT_MAX) {
+		err = E_LIMIT;
+		n = 1;
+	}
+	if (n != 0 && (no->rcpt = calloc(n, sizeof(*no->rcpt))) == NULL) {
+		expand_free(x);
+		return (E_NOMEM);
+	}
+	for (i = 0; i < n; i++) {
+		if (err == E_OK)
+			expand_get(x, i, one.next, &no->rcpt[i]);
+		else
+			no->rcpt[i] = one;
+		no->rcpt[i].notify = NOTIFY_NEVER;
+		no->rcpt[i].owned = 0;
+		no->rcpt[i].sender[0] = '\0';
+	}
+	no->m.nrcpt = n;
+	expand_free(x);
+	return (E_OK);
 }
 
 static const char *
@@ -194,7 +239,7 @@ on_stored(struct store_op *op, int err)
 		return;
 	if (err == E_OK) {
 		no->q->count.notices++;
-		qlog_notice(no->about, no->m.msgid, no->kind, no->rcpt->address, no->nrcpt);
+		qlog_notice(no->about, no->m.msgid, no->kind, no->to, no->nrcpt);
 		qlog_accepted(&no->m, "");
 		mail_hand_over(no->q, &no->m, no->rcpt, no->body);
 		no->rcpt = NULL;
