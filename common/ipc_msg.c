@@ -56,7 +56,7 @@
 #define LEN_probe	(8 + 1 + 2 + 4 + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
 #define LEN_probe_result (8 + 1 + 2 + 5 + STR(FIELD(ipc_probe_result, relay)) + STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_running	(8 + 8 + 2 + 4 * JOB_RCPT_MAX)
-#define LEN_ctl_request	(1 + 1 + 1 + 8 + STR(ADDRESS_MAX + 1))
+#define LEN_ctl_request	(1 + 1 + 1 + 8 + STR(ADDRESS_MAX + 1) + 1 + 1 + ADDR + STR(ADDRESS_MAX + 1))
 #define LEN_ctl_message	(8 + 8 + 8 + 1 + 4 + 4 + 8 + 8 + ADDR + STR(HELO_MAX + 1) + STR(ADDRESS_MAX + 1) + \
 			5 + 4 + 8 + 8 + STR(ENVID_MAX + 1) + STR(LOGIN_MAX + 1))
 #define LEN_ctl_rcpt	(8 + 4 + 1 + 4 + 8 + 8 + 2 + 5 + 1 + STR(ADDRESS_MAX + 1) + \

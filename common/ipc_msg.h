@@ -388,6 +388,10 @@ struct ipc_ctl_request {
 	uint8_t		state;			/* LIST: only these states, a bit set of 1 << enum msg_state; 0 is all */
 	uint64_t	msgid;			/* 0: by text */
 	char		text[ADDRESS_MAX + 1];	/* FLUSH: domain; LIST, WHY, HOLD...: address or domain; "" none */
+	uint8_t		has_client;		/* LOOKUP: asked as from this client */
+	uint8_t		has_sender;		/* ... with this sender; "" is <> */
+	struct net_addr	client;
+	char		sender[ADDRESS_MAX + 1];
 };
 enum rcpt_state {
 	RCPT_PENDING,		/* never tried, or due again */

@@ -15,6 +15,10 @@ ipc_pack_ctl_request(struct wr *w, const struct ipc_ctl_request *m)
 	wr_u8(w, m->state);
 	wr_u64(w, m->msgid);
 	wr_str(w, m->text);
+	wr_u8(w, m->has_client);
+	wr_u8(w, m->has_sender);
+	ipc_wr_addr(w, &m->client);
+	wr_str(w, m->sender);
 }
 
 int
@@ -25,6 +29,10 @@ ipc_unpack_ctl_request(struct rd *r, struct ipc_ctl_request *m)
 	m->state = rd_u8max(r, (1 << MSG_STATES) - 1);
 	m->msgid = rd_u64(r);
 	rd_str(r, m->text, sizeof(m->text));
+	m->has_client = rd_u8max(r, 1);
+	m->has_sender = rd_u8max(r, 1);
+	ipc_rd_addr(r, &m->client);
+	rd_str(r, m->sender, sizeof(m->sender));
 	return (rd_end(r));
 }
 

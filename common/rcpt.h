@@ -40,6 +40,8 @@ enum rcpt_kind {
 	TO_KINDS
 };
 const char	*rcpt_kind_name(unsigned);	/* "mailbox" */
+/* What RCPT answers: the text, which follows "<address>: " where it is a refusal. */
+const char	*rcpt_reply(enum rcpt_kind, unsigned *code, const char **enhanced);
 
 /* Each step in words; where: "/etc/postern/virtual:12" or what part of the configuration speaks. */
 typedef void	 rcpt_trace(void *arg, const char *where, const char *what);
@@ -69,6 +71,8 @@ void	rcpt_verdict(const struct rcpt_ask *, struct arena *scratch, struct rcpt_ve
 
 /* A reverse-path by sender-canonical, then canonical, in place; "" stays.  1 if it was changed. */
 int	rcpt_rewrite_sender(const struct conf *, char address[ADDRESS_MAX + 1], rcpt_trace *, void *arg);
+/* A recipient's address in a header section, by recipient-canonical, then canonical. */
+int	rcpt_rewrite_recipient(const struct conf *, char address[ADDRESS_MAX + 1], rcpt_trace *, void *arg);
 
 /* The mailbox that an address of a final domain is delivered to: the listed name, else the local part without its
  * extension; in lower case, without quotes.  E_SYNTAX. */

@@ -135,6 +135,30 @@ rcpt_same(const char *a, const char *b)
 }
 
 const char *
+rcpt_reply(enum rcpt_kind kind, unsigned *code, const char **enhanced)
+{
+	static const struct {
+		unsigned	 code;
+		const char	*enhanced, *text;
+	} replies[TO_KINDS] = {
+		[TO_UNKNOWN] = { 550, "5.1.1", "no such mailbox here" },
+		[TO_LOOP] = { 554, "5.4.6", "its aliases lead in a circle or to nobody" },
+		[TO_DENIED] = { 550, "5.7.1", "relaying is not allowed for you" },
+		[TO_ROUTED] = { 550, "5.7.1", "a route in the local part is not followed" },
+		[TO_BROKEN] = { 451, "4.3.0", "cannot be looked up now" },
+	};
+
+	if (kind >= TO_KINDS || replies[kind].code == 0) {
+		*code = 250;
+		*enhanced = "2.1.5";
+		return ("recipient ok");
+	}
+	*code = replies[kind].code;
+	*enhanced = replies[kind].enhanced;
+	return (replies[kind].text);
+}
+
+const char *
 rcpt_kind_name(unsigned k)
 {
 	static const char *const	names[TO_KINDS] = { "mailbox", "relay", "remote", "discard", "unknown", "loop",

@@ -44,6 +44,10 @@ const struct ctl_command ctl_commands[] = {
 	{ NULL, "resume", ACT_SIMPLE, CTL_RESUME, 0, 0, 0, "", "deliver again", "" },
 	{ NULL, "why", ACT_WHY, CTL_WHY, 0, 1, 1, "ID | ADDRESS | DOMAIN",
 	    "the life of a message: attempts, replies, what it waits for", "" },
+	{ NULL, "lookup", ACT_LOOKUP, CTL_LOOKUP, OPT_FROM | OPT_SENDER, 1, 1, "ADDRESS",
+	    "what would happen to a recipient, step by step",
+	    "  --from ADDRESS    asked as from this client: access rules, relaying\n"
+	    "  --sender ADDRESS  asked with this sender; <> is none\n" },
 	{ NULL, "mailq", ACT_MAILQ, CTL_LIST, 0, 0, 0, "", "the queue in the form of mailq(1)", "" },
 	{ NULL, "reload", ACT_SIMPLE, CTL_RELOAD, 0, 0, 0, "",
 	    "take a changed configuration into use, whole or not at all", "" },
@@ -113,10 +117,33 @@ is_long(const char *arg, const char *name, int valued, const char **rest)
 	return (**rest == '\0' || (valued && **rest == '='));
 }
 
+int
+address_parse(const char *text, char dst[ADDRESS_MAX + 1], const char **why)
+{
+	struct addr	 a;
+	size_t		 used, n = strlen(text);
+	int		 err;
+
+	if (strcmp(text, "postmaster") == 0) {
+		memcpy(dst, text, n + 1);
+		return (E_OK);
+	}
+	if (text[0] != '<')
+		err = addr_parse(&a, slice_str(text), why);
+	else if ((err = addr_parse_path(&a, slice_str(text), &used, ADDR_NULL_OK | ADDR_POSTMASTER_OK | ADDR_UTF8,
+	    why)) == E_OK && used != n) {
+		*why = "something follows its bracket";
+		err = E_SYNTAX;
+	}
+	if (err == E_OK)
+		memcpy(dst, a.text, strlen(a.text) + 1);
+	return (err);
+}
+
 static int
 take_option(struct ctl_args *a, int argc, char **argv, int *i, unsigned *given, char *err, size_t size)
 {
-	const char	*arg = argv[*i], *rest = NULL, *value;
+	const char	*arg = argv[*i], *rest = NULL, *value, *why = "";
 
 	if (is_long(arg, "json", 0, &rest)) {
 		a->json = 1;
@@ -136,6 +163,22 @@ take_option(struct ctl_args *a, int argc, char **argv, int *i, unsigned *given, 
 			return (EXIT_USAGE);
 		}
 		*(arg[1] == 'c' ? &a->conf : arg[1] == 's' ? &a->socket : &a->dir) = value;
+	} else if (is_long(arg, "from", 1, &rest)) {
+		*given |= OPT_FROM;
+		value = option_value(arg, rest, argc, argv, i);
+		if (value == NULL || net_addr_parse(&a->from, slice_str(value)) != E_OK) {
+			(void)snprintf(err, size, "--from needs an IP address");
+			return (EXIT_USAGE);
+		}
+		a->from_set = 1;
+	} else if (is_long(arg, "sender", 1, &rest)) {
+		*given |= OPT_SENDER;
+		value = option_value(arg, rest, argc, argv, i);
+		if (value == NULL || address_parse(value, a->sender, &why) != E_OK) {
+			(void)snprintf(err, size, "--sender needs an address: %s", value != NULL ? why : "missing");
+			return (EXIT_USAGE);
+		}
+		a->sender_set = 1;
 	} else if (is_long(arg, "state", 1, &rest)) {
 		*given |= OPT_STATE;
 		value = option_value(arg, rest, argc, argv, i);
@@ -161,7 +204,9 @@ check_operands(const struct ctl_args *a, unsigned given, char *err, size_t size)
 	if (given & ~c->options) {
 		(void)snprintf(err, size, "%s%s%s does not take %s", group, gap, c->name,
 		    given & ~c->options & OPT_ALL ? "--all" :
-		    given & ~c->options & OPT_STATE ? "--state" : "--no-header");
+		    given & ~c->options & OPT_STATE ? "--state" :
+		    given & ~c->options & OPT_FROM ? "--from" :
+		    given & ~c->options & OPT_SENDER ? "--sender" : "--no-header");
 		return (EXIT_USAGE);
 	}
 	if (a->all ? a->nop > 1 : (a->nop < c->min || a->nop > c->max)) {

@@ -22,10 +22,10 @@ enum args_action {
 	ACT_HELP, ACT_CHECK, ACT_STATUS, ACT_LIST, ACT_SHOW,
 	ACT_CHANGE,		/* hold, release, retry, delete, undo */
 	ACT_SIMPLE,		/* flush, pause, resume, reload */
-	ACT_STOP, ACT_WHY, ACT_MAILQ
+	ACT_STOP, ACT_WHY, ACT_MAILQ, ACT_LOOKUP
 };
 
-enum { OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4 };	/* which options a command takes */
+enum { OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4, OPT_FROM = 8, OPT_SENDER = 16 };	/* which options a command takes */
 
 struct ctl_command {
 	const char	*group;		/* "queue", or NULL for a command of one word */
@@ -48,6 +48,9 @@ struct ctl_args {
 	const char	*dir;		/* -d, or NULL */
 	int		 json, all, no_header, help, version;
 	uint8_t		 states;	/* 1 << enum msg_state */
+	int		 from_set, sender_set;
+	struct net_addr	 from;		/* --from */
+	char		 sender[ADDRESS_MAX + 1];	/* --sender; "" is <> */
 	int		 nop;
 	char	       **op;		/* operands: points into argv, whose order is changed */
 };
@@ -57,6 +60,9 @@ int	args_parse(struct ctl_args *, int argc, char **argv, char *err, size_t size)
 
 /* The command that words[0..n) name, in *used words; NULL if none.  "queue" alone names none. */
 const struct ctl_command *command_find(char **words, int n, int *used);
+
+/* An address, with or without brackets, as addr.h writes it; "<>" is "".  E_SYNTAX, E_LIMIT. */
+int	address_parse(const char *, char dst[ADDRESS_MAX + 1], const char **why);
 
 /* --state: "deferred,held" into bits; E_SYNTAX. */
 int	states_parse(uint8_t *, const char *);

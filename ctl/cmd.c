@@ -15,6 +15,7 @@
 #include "ctl/checker.h"
 #include "ctl/conn.h"
 #include "ctl/json.h"
+#include "ctl/lookup.h"
 #include "ctl/mailq.h"
 #include "ctl/rows.h"
 
@@ -340,6 +341,39 @@ cmd_check(const struct ctl_args *a)
 	return (status);
 }
 
+static int
+cmd_lookup(const struct ctl_args *a, const char *path)
+{
+	struct ipc_ctl_request	q = { .verb = CTL_LOOKUP };
+	struct ipc_ctl_end	end = { 0 };
+	struct lookup_view	v;
+	const char		*why = "";
+	int			err, status;
+
+	if (address_parse(a->op[0], q.text, &why) != E_OK || q.text[0] == '\0') {
+		(void)fprintf(stderr, "posternctl: %s: not an address%s%s\n", a->op[0], why[0] != '\0' ? ": " : "", why);
+		return (EXIT_USAGE);
+	}
+	q.has_client = (uint8_t)a->from_set;
+	q.client = a->from;
+	q.has_sender = (uint8_t)a->sender_set;
+	memcpy(q.sender, a->sender, sizeof(q.sender));
+	err = lookup_init(&v, stdout, q.text, a->json);
+	if (err == E_OK && !a->json)
+		(void)printf("%s\n", q.text);
+	if (err == E_OK)
+		err = conn_ask(path, &q, lookup_take, &v, &end, 0);
+	status = exit_status(err, end.status);
+	if (err != E_OK)
+		complain(path, err);
+	else if (status != EXIT_DONE)
+		print_refusal(a->op[0], &end);
+	else if (lookup_end(&v) != E_OK)
+		status = EXIT_FAILED;
+	lookup_clear(&v);
+	return (status);
+}
+
 int
 cmd_run(const struct ctl_args *a)
 {
@@ -363,6 +397,8 @@ cmd_run(const struct ctl_args *a)
 	case ACT_SHOW:
 	case ACT_WHY:
 		return (cmd_rows(a, path));
+	case ACT_LOOKUP:
+		return (cmd_lookup(a, path));
 	default:
 		return (cmd_change(a, path));
 	}

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/idn.h"
 #include "common/version.h"
 #include "ctl/args.h"
 #include "ctl/cmd.h"
@@ -26,6 +27,7 @@ main(int argc, char **argv)
 	int		status;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	idn_init();
 	(void)setvbuf(stdout, output, _IOFBF, sizeof(output));
 	if (args_parse(&a, argc, argv, err, sizeof(err)) != EXIT_DONE) {
 		(void)fprintf(stderr, "posternctl: %s\n", err);

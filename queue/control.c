@@ -106,11 +106,18 @@ on_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int fd)
 static void
 start(struct client *c)
 {
+	const char *why;
+	enum ctl_status status;
+
 	c->after.when = 0;
 	switch (c->req.verb) {
 	case CTL_STATUS_QUEUE:
 		(void)view_send_figures(c);
 		end(c, CTL_OK, "");
+		return;
+	case CTL_LOOKUP:
+		status = control_lookup(c, &why);
+		end(c, status, why);
 		return;
 	case CTL_PAUSE:
 	case CTL_RESUME:

@@ -39,6 +39,9 @@ struct view {
 /* control.c: everything was looked at; the answer ends when all that was changed is durable. */
 void	control_finish(struct client *);
 
+/* control_lookup.c: the answer to LOOKUP as text; *why if it is refused. */
+enum ctl_status	 control_lookup(struct client *, const char **why);
+
 /* control_change.c: what the request asks for, with one message; RETRY and FLUSH; an operation without a
  * mail in memory. */
 void	control_change(struct client *, const struct message *);

@@ -23,25 +23,11 @@ static int
 refuse(struct smtp_session *s, const struct addr *a, enum rcpt_kind kind)
 {
 	char		 text[SHOWN_MAX];
-	const char	*to = smtp_shown(a->text, text);
+	const char	*enhanced, *why;
+	unsigned	 code;
 
-	switch (kind) {
-	case TO_UNKNOWN:
-		smtp_refuse(s, 550, "5.1.1", "<%s>: no such mailbox here", to);
-		break;
-	case TO_LOOP:
-		smtp_refuse(s, 554, "5.4.6", "<%s>: its aliases lead in a circle or to nobody", to);
-		break;
-	case TO_DENIED:
-		smtp_refuse(s, 550, "5.7.1", "<%s>: relaying is not allowed for you", to);
-		break;
-	case TO_ROUTED:
-		smtp_refuse(s, 550, "5.7.1", "<%s>: a route in the local part is not followed", to);
-		break;
-	default:
-		smtp_refuse(s, 451, "4.3.0", "<%s>: cannot be looked up now", to);
-		break;
-	}
+	why = rcpt_reply(kind, &code, &enhanced);
+	smtp_refuse(s, code, enhanced, "<%s>: %s", smtp_shown(a->text, text), why);
 	return (0);
 }
 

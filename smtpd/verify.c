@@ -19,10 +19,14 @@
 static void
 take(struct smtp_session *s)
 {
+	const char	*enhanced, *text;
+	unsigned	 code;
+
+	text = rcpt_reply(TO_MAILBOX, &code, &enhanced);
 	s->txn->nrcpt++;
 	s->commands--;			/* a large message is no idle chatter */
 	smtp_set_state(s, ST_RCPT);
-	smtp_reply(s, 250, "2.1.5", "recipient ok");
+	smtp_reply(s, code, enhanced, text);
 }
 
 /* The recipient that was asked about comes off. */
@@ -59,7 +63,7 @@ smtp_rcpt_taken(struct smtp_session *s, size_t before)
 
 /* Its enhanced code, if it is of the class that the reply has. */
 static const char *
-enhanced(const struct ipc_verify_result *r, uint8_t cls, const char *other, char dst[static ENHANCED_STRLEN])
+of_class(const struct ipc_verify_result *r, uint8_t cls, const char *other, char dst[static ENHANCED_STRLEN])
 {
 	return (r->enhanced.cls == cls ? enhanced_str(&r->enhanced, dst) : other);
 }
@@ -79,11 +83,11 @@ smtp_verified(struct smtp_session *s, const struct ipc_verify_result *r, uint64_
 		smtp_refuse(s, 451, "4.3.0", "recipients cannot be verified now");
 	} else if (r->status == VERIFY_REFUSED) {
 		drop(s);
-		smtp_refuse(s, 550, enhanced(r, 5, "5.1.1", code), "the next hop refuses this recipient: %s",
+		smtp_refuse(s, 550, of_class(r, 5, "5.1.1", code), "the next hop refuses this recipient: %s",
 		    text_escape(words, sizeof(words), slice_str(r->text)));
 	} else if (r->status == VERIFY_UNKNOWN && r->code >= 400 && r->code <= 499) {
 		drop(s);
-		smtp_refuse(s, 450, enhanced(r, 4, "4.2.0", code), "the next hop does not take this recipient now: %s",
+		smtp_refuse(s, 450, of_class(r, 4, "4.2.0", code), "the next hop does not take this recipient now: %s",
 		    text_escape(words, sizeof(words), slice_str(r->text)));
 	} else
 		take(s);

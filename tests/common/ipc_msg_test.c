@@ -212,9 +212,12 @@ static void sample_job_running(struct ipc_job_running *m, int large)
 }
 static void sample_ctl_request(struct ipc_ctl_request *m, int large)
 {
-	*m = (struct ipc_ctl_request){ .verb = CTL_LIST, .all = 1, .state = (1 << MSG_STATES) - 1, .msgid = 0, .text = "example.org" };
-	if (large)
+	*m = (struct ipc_ctl_request){ .verb = CTL_LIST, .all = 1, .state = (1 << MSG_STATES) - 1, .msgid = 0, .text = "example.org",
+	    .has_client = 1, .has_sender = 1, .client = { { 9 } }, .sender = "s@example.org" };
+	if (large) {
 		FILL(m->text, 't');
+		FILL(m->sender, 's');
+	}
 }
 static void sample_ctl_message(struct ipc_ctl_message *m, int large)
 {
