@@ -17,6 +17,7 @@ build_open_domain(struct build *b, const struct text_section *s, int relay)
 	n->line = s->line;
 	n->d.relay = relay;
 	n->d.catch_all = "";
+	n->d.name = "";	/* until it is known to be one */
 	n->d.deliver = relay ? by_mx : own_maildir;
 	n->good = value_domain(b->errors, s->line, s->name, s->title, &b->c->mem, &n->d.name);
 }

@@ -369,7 +369,7 @@ maps_begin(struct maps *a, const struct conf *c, const struct conf_world *world,
 	a->failed = table_make_file(a->make, world->name, &file) != E_OK;
 	*(const char **)vec_add(&a->files, sizeof(char *)) = world->name;	/* number 0 */
 	for (size_t i = 0; i < c->ndomains; i++) {
-		if (!c->domains[i].relay) {
+		if (!c->domains[i].relay && c->domains[i].name[0] != '\0') {
 			finals++;
 			if (finals == 1 || strcmp(c->domains[i].name, c->hostname) == 0)
 				a->origin = c->domains[i].name;

@@ -9,6 +9,13 @@
   "address =\n 127.0.0.1 // no = 1\n fourth { fifth = 5 }\n}\nsixth = 6\nlog { }\n",
   "c:1: unknown key \"bogus\"\nc:4: unknown key \"more\"\nc:7: unknown key \"third\" in section queue\n"
   "c:11: unknown key \"fourth\" in section listener\nc:13: unknown key \"sixth\"\n" },
+{ "domain \"-a\" { }\ndomain \"-b\" { }\nvirtual = { \"a@b.test c\", \"x.y z\" }\n",
+  "c:1: domain \"-a\": domain label starts with a hyphen (expected a domain name)\n"
+  "c:2: domain \"-b\": domain label starts with a hyphen (expected a domain name)\n"
+  "c:3: virtual: \"c\": which domain is meant? write c@example.org (there is no section domain for the host's own "
+  "name, nor only one)\n"
+  "c:3: virtual: \"z\": which domain is meant? write z@example.org (there is no section domain for the host's own "
+  "name, nor only one)\n" },
 { "bogus = 1\nlog\nmore = 2\n", "c:1: unknown key \"bogus\"\n" },
 { "bogus { x = 1 }\nlog = x\n",
   "c:1: unknown key \"bogus\"\n" },	/* libconfuse passes over too much behind an unknown section */
