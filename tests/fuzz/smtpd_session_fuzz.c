@@ -15,7 +15,9 @@
 #include <strings.h>
 
 #include "common/err.h"
+#include "common/idn.h"
 #include "common/siphash.h"
+#include "common/utf8.h"
 #include "smtpd/session.h"
 #include "tests/common/table_kit.h"
 
@@ -57,6 +59,7 @@ collect(struct run *r)
 		n = (size_t)(lf + 1 - o.p);
 		must(n >= 6 && n <= 512 && lf[-1] == '\r' && o.p[0] >= '2' && o.p[0] <= '5');
 		must(memchr(o.p, '\r', n - 2) == NULL && (o.p[3] == ' ' || o.p[3] == '-'));
+		must(!utf8_has_8bit(slice_make(o.p, n)) || (r->s.env->conf->smtpd.vrfy_from.n != 0 && utf8_is_text(slice_make(o.p, n - 2))));
 		r->replies += o.p[3] == ' ';
 		buf_add(&r->record, o.p, n);
 		o = slice_make(o.p + n, o.n - n);
@@ -85,9 +88,16 @@ op_begin(struct smtp_session *s)
 		    strcasecmp(a.address, "postmaster@mx.example.org") == 0 ||
 		    strncasecmp(a.address, "\"alice\"@", 8) == 0 || strncasecmp(a.address, "\"postmaster\"@",
 		    13) == 0);
-		buf_addf(&r->begin, " <%s>", a.address);
+		must(utf8_is_text(slice_str(a.address)) && (s->txn->utf8 || !utf8_has_8bit(slice_str(a.address))));
+		must(!utf8_has_8bit(slice_str(at)));
+		must(strlen(a.orcpt) <= ORCPT_MAX && (s->esmtp || (a.notify == 0 && a.orcpt[0] == '\0')));
+		buf_addf(&r->begin, " <%s> %u %s", a.address, a.notify, a.orcpt);
 		n++;
 	}
+	must(utf8_is_text(slice_str(s->txn->sender)) && (s->txn->utf8 || !utf8_has_8bit(slice_str(s->txn->sender))));
+	must(s->may_relay || (s->txn->by_mode == BY_NONE && s->txn->hold_until == 0 && !s->txn->prioritized));
+	buf_addf(&r->begin, " %u %u %s %d %d %lld %d", s->txn->utf8, s->txn->ret, s->txn->envid, s->txn->by_mode, s->txn->by_s,
+	    (long long)s->txn->hold_until, s->txn->priority);
 	must(n == s->txn->nrcpt && n > 0);
 	buf_adds(&r->begin, "\n");
 	return (E_OK);
@@ -151,20 +161,51 @@ op_own(struct smtp_session *s, const struct net_addr *a)
 	return (net_addr_is_loopback(a));
 }
 
+/* Strangers start nothing but what waits for a relay domain. */
+static int
+op_etrn(struct smtp_session *s, enum etrn_kind kind, const char *name)
+{
+	struct run	*r = run_of(s);
+
+	must(strcmp(name, "branch.example") == 0 && s->txn == NULL && kind < ETRN_KINDS);
+	collect(r);		/* replies to commands came before */
+	buf_addf(&r->record, "etrn %u\n", kind);
+	return (r->commits % 2 == 0 ? E_OK : E_CLOSED);
+}
+
+static int
+op_verify(struct smtp_session *s, const char *address)
+{
+	struct run	*r = run_of(s);
+	const char	*at = strrchr(address, '@');
+
+	must(at != NULL && strcmp(at, "@branch.example") == 0);
+	return (r->commits % 5 == 4 ? E_CLOSED : E_OK);
+}
+
 static const struct smtp_ops ops = {
 	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
-	.reject = op_reject, .own_address = op_own,
+	.reject = op_reject, .own_address = op_own, .etrn = op_etrn, .verify = op_verify,
 };
 
 static void
 answer(struct run *r)
 {
+	static const struct ipc_etrn_result	counted = { .status = ETRN_COUNTED, .count = 3 };
+	struct ipc_verify_result		verified = { .status = VERIFY_TAKEN };
+
 	if (r->s.state == ST_COMMIT)
 		smtp_result(&r->s, r->commits % 3 == 2 ? TXN_FULL : TXN_DURABLE, r->commits,
 		    r->now);
 	else if ((r->s.state & (ST_DATA | ST_BDAT)) != 0 && r->s.txn->blocked_ms != 0)
 		smtp_credit(&r->s, TXN_WINDOW, r->now);
-	else if (r->s.state == ST_NAME)
+	else if (r->s.state == ST_ASK && strcmp(r->s.verb, "ETRN") == 0)
+		smtp_etrn_done(&r->s, r->s.messages % 2 == 0 ? &counted : NULL, r->now);
+	else if (r->s.state == ST_ASK) {
+		if (r->s.txn->nrcpt % 3 == 1)
+			verified.status = VERIFY_REFUSED;
+		smtp_verified(&r->s, r->s.txn->nrcpt % 3 == 2 ? NULL : &verified, r->now);
+	} else if (r->s.state == ST_NAME)
 		smtp_name(&r->s, "client.example", r->now);
 	collect(r);
 }
@@ -188,6 +229,8 @@ play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, un
 	r->s.listener = "mx";
 	r->s.may_relay = flags & 1;
 	r->s.name_pending = flags >> 1 & 1;
+	r->s.lmtp = flags >> 7 & 1;
+	r->env.wall_s = 1800000000;
 	r->now = 5000;
 	smtp_open(&r->s, r->now);
 	collect(r);
@@ -210,7 +253,7 @@ play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, un
 				used = 1;
 			}
 			/* One octet at a time each call is one command, or some octets of a message. */
-			if (cut == 1 && !r->s.quiet) {
+			if (cut == 1 && !r->s.quiet && !r->s.lmtp) {
 				if ((before & ST_ANY) != 0)
 					must(r->replies == (used != 0 && r->s.state != ST_BDAT));
 				else if (before == ST_DATA)
@@ -250,6 +293,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ .name = "branch.example", .relay = 1, .catch_all = "" },
 		{ .name = "mx.example.org", .catch_all = "", .deliver = { .kind = HOP_MAILDIR } },
 	};
+	static struct net_prefix	 everybody;
 	static struct run		 whole, cut, octets;
 	static int			 seeded;
 	struct conf			 conf = { .hostname = "mx.example.org", .postmaster = "", .recipient_delimiter = "",
@@ -260,6 +304,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return (0);
 	if (!seeded) {
 		siphash_seed();
+		idn_init();
+		(void)net_prefix_parse(&everybody, SLICE_LIT("::/0"));
 		domains[2].recipients = kit_present(rcpts, 1);
 		seeded = 1;
 	}
@@ -268,6 +314,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	conf.smtpd.errors_max = (data[0] & 8) != 0 ? 2 : 1000;
 	conf.smtpd.commands_max = (data[0] & 16) != 0 ? 5 : 100000;
 	conf.smtpd.rcpt_max = (data[0] & 32) != 0 ? 2 : RCPT_MAX;
+	domains[1].verify = (data[0] & 64) != 0;
+	if (domains[1].verify)
+		conf.smtpd.vrfy_from = conf.smtpd.expn_from = (struct conf_prefixes){ 1, &everybody };
 	in = slice_make(data + 2, size - 2);
 	play(&whole, &conf, data[0], in, 0);
 	play(&cut, &conf, data[0], in, 2 + data[1]);
