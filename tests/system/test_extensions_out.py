@@ -229,6 +229,23 @@ def test_aiosmtpd_as_next_hop(start):
         controller.stop()
 
 
+@pytest.mark.sanitize
+def test_postern_as_next_hop(postern):
+    "All that is asked for arrives: the second server says what it got, and says it on."
+    last = postern('domain "dest.example" { deliver = "maildir:%s/%%d/%%u" recipients = { "d", "\u00e4" } }\n' % "/tmp", start=False)
+    last.write_conf(last.extra.replace("/tmp", str(last.mail)))
+    last.start()
+    server = postern(ONCE, route=f"smtp:[127.0.0.1]:{last.port}")
+    body, parts = binary(700000)
+    submit(server, body, " BODY=BINARYMIME SMTPUTF8 RET=HDRS ENVID=e1 BY=500;R MT-PRIORITY=4", rcpts=(RELAY, "\u00e4@dest.example"),
+           params=" NOTIFY=FAILURE ORCPT=utf-8;\u00f6@c.example")
+    lib.wait_for("both copies", lambda: last.maildir("d", "dest.example") and last.maildir("\u00e4", "dest.example"))
+    for user in ("d", "\u00e4"):
+        assert payloads(last.maildir(user, "dest.example")[0].read_bytes()) == parts
+    server.wait_empty()
+    assert server.text().count("status=delivered") == 2 and "status=tempfail" not in server.text()
+
+
 # ---- SMTPUTF8 ----
 
 def test_utf8_is_asked_for_where_it_is_needed(start, hop):
