@@ -150,6 +150,7 @@ new_socket(struct sockaddr_in *addr)
 
 	assert_true(fd != -1);
 	addr->sin_family = AF_INET;
+	addr->sin_port = 0;
 	addr->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(bind(fd, (struct sockaddr *)addr, sizeof(*addr)), 0);
 	assert_int_equal(listen(fd, 128), 0);
