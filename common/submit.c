@@ -22,13 +22,14 @@ submit_answer_clear(struct submit_answer *a)
 	memset(a, 0, sizeof(*a));
 }
 
+/* Of thousands of recipients that were taken nobody wants the words; of the message its queue ID is in them. */
 static void
-answer_set(struct submit_answer *a, const struct reply *r)
+answer_set(struct submit_answer *a, const struct reply *r, int words)
 {
 	submit_answer_clear(a);
 	a->code = r->code;
 	a->enhanced = r->enhanced;
-	if (r->code >= 400)
+	if (r->code >= 400 || words)
 		a->text = strdup(r->text);	/* without memory the code alone has to do */
 }
 
@@ -263,9 +264,9 @@ static void
 envelope_answer(struct submit *s, const struct reply *r)
 {
 	if (s->heard == 0)
-		answer_set(&s->mail, r);
+		answer_set(&s->mail, r, 0);
 	else {
-		answer_set(&s->m->rcpt[s->heard - 1].answer, r);
+		answer_set(&s->m->rcpt[s->heard - 1].answer, r, 0);
 		s->accepted += r->code / 100 == 2;
 	}
 	s->heard++;
@@ -285,7 +286,7 @@ on_reply(struct submit *s)
 	int good = r->code / 100 == 2;
 
 	if (r->code == 421) {		/* RFC 5321 3.8: whatever was asked */
-		answer_set(&s->answer, r);
+		answer_set(&s->answer, r, 1);
 		over(s);
 		return (E_OK);
 	}
@@ -309,14 +310,14 @@ on_reply(struct submit *s)
 		envelope_answer(s, r);
 		return (E_OK);
 	case SUBMIT_DATA:
-		answer_set(&s->answer, r);
+		answer_set(&s->answer, r, 1);
 		s->state = r->code == 354 ? SUBMIT_BODY : SUBMIT_DONE;
 		s->body_len = 0;
 		s->at_start = 1;
 		s->last_cr = 0;
 		return (good ? E_PROTO : E_OK);
 	case SUBMIT_DOT:
-		answer_set(&s->answer, r);
+		answer_set(&s->answer, r, 1);
 		s->state = SUBMIT_DONE;
 		return (r->code / 100 == 3 ? E_PROTO : E_OK);
 	case SUBMIT_RSET:
@@ -331,7 +332,7 @@ on_reply(struct submit *s)
 	default:
 		return (E_PROTO);	/* unasked, and not 421 */
 	}
-	answer_set(&s->answer, r);	/* no way on from here */
+	answer_set(&s->answer, r, 1);	/* no way on from here */
 	over(s);
 	return (E_OK);
 }

@@ -40,7 +40,7 @@ enum {				/* what EHLO offered */
 struct submit_answer {
 	uint16_t	code;		/* 0: none came */
 	struct enhanced	enhanced;	/* 0.0.0: it said none */
-	char		*text;		/* malloc'd, printable ASCII; NULL for 2yz, or without memory */
+	char		*text;		/* malloc'd, printable ASCII; NULL for 2yz to MAIL and RCPT, or without memory */
 };
 
 struct submit_rcpt {
