@@ -43,8 +43,10 @@ rewrite(const struct conf *conf, const struct table *t, char address[ADDRESS_MAX
 	return (E_LIMIT);
 }
 
-int
-rcpt_rewrite_sender(const struct conf *conf, char address[ADDRESS_MAX + 1], rcpt_trace *trace, void *arg)
+/* By a table of its own and then by canonical: all of it, or nothing. */
+static int
+rewrite_both(const struct conf *conf, const struct table *t, char address[ADDRESS_MAX + 1], rcpt_trace *trace,
+    void *arg)
 {
 	char	 was[ADDRESS_MAX + 1];
 	int	 changed = 0;
@@ -52,11 +54,23 @@ rcpt_rewrite_sender(const struct conf *conf, char address[ADDRESS_MAX + 1], rcpt
 	if (address[0] == '\0')
 		return (0);
 	memcpy(was, address, strlen(address) + 1);
-	if (rewrite(conf, &conf->tables.sender_canonical, address, &changed, trace, arg) == E_OK &&
+	if (rewrite(conf, t, address, &changed, trace, arg) == E_OK &&
 	    rewrite(conf, &conf->tables.canonical, address, &changed, trace, arg) == E_OK)
 		return (changed);
 	memcpy(address, was, strlen(was) + 1);	/* what has no end is not begun */
 	return (0);
+}
+
+int
+rcpt_rewrite_sender(const struct conf *conf, char address[ADDRESS_MAX + 1], rcpt_trace *trace, void *arg)
+{
+	return (rewrite_both(conf, &conf->tables.sender_canonical, address, trace, arg));
+}
+
+int
+rcpt_rewrite_recipient(const struct conf *conf, char address[ADDRESS_MAX + 1], rcpt_trace *trace, void *arg)
+{
+	return (rewrite_both(conf, &conf->tables.recipient_canonical, address, trace, arg));
 }
 
 /* Mail for this host itself, where the domain is our address or missing: the host name's domain if it is final

@@ -96,6 +96,8 @@ smtp_body_begin(struct smtp_session *s, int chunks)
 	t->limits.count = conf->smtpd.header_count_max;
 	t->line_max = conf->smtpd.line_max;
 	t->lined = chunks || t->line_max != 0;
+	t->ending = 0;
+	smtp_rewrite_begin(s);
 	t->size_max = conf->message_size_limit != 0 ? conf->message_size_limit : MESSAGE_SIZE_MAX;
 	data_init(&t->dec);
 	header_init(&t->header);
@@ -121,6 +123,7 @@ smtp_body_fail(struct smtp_session *s, enum smtp_fate fate)
 		t->begun = 0;
 	}
 	t->fate = fate;
+	buf_clear(&t->pend);
 }
 
 static enum smtp_fate
@@ -141,13 +144,11 @@ begin(struct smtp_session *s)
 	return (err);
 }
 
-/* What the header section lets out, and the body. */
-static int
-hand_on(void *arg, struct slice run)
+int
+smtp_body_queue(struct smtp_session *s, struct slice run)
 {
-	struct smtp_session	*s = arg;
-	struct smtp_txn		*t = s->txn;
-	int			 err;
+	struct smtp_txn	*t = s->txn;
+	int		 err;
 
 	if ((err = begin(s)) != E_OK || (err = s->env->ops->txn_body(s, run)) != E_OK) {
 		smtp_body_fail(s, fate_of(err));
@@ -158,6 +159,20 @@ hand_on(void *arg, struct slice run)
 	return (E_OK);
 }
 
+/* What the header section lets out, and the body. */
+static int
+hand_on(void *arg, struct slice run)
+{
+	struct smtp_session	*s = arg;
+	int			 err;
+
+	if (!s->txn->rewriting)
+		return (smtp_body_queue(s, run));
+	if ((err = buf_add(&s->txn->pend, run.p, run.n)) != E_OK)
+		smtp_body_fail(s, fate_of(err));
+	return (err);
+}
+
 /* How many octets of the message can be taken.  While its header section is open something is kept back for
  * what that may hold and add. */
 size_t
@@ -165,7 +180,9 @@ smtp_body_room(const struct smtp_session *s)
 {
 	const struct smtp_txn	*t = s->txn;
 
-	if (s->env->throttled)
+	if (t->rewriting)
+		return (REWRITE_STEP);
+	if (s->env->throttled || t->pend.len != 0)
 		return (0);
 	if (header_done(&t->header))
 		return (t->window);
@@ -204,6 +221,8 @@ smtp_body_take(struct smtp_session *s, struct slice run)
 	t->taken += run.n;
 	if (hev == HEADER_OUT)
 		return;			/* has failed already */
+	if (hev == HEADER_OK && t->rewriting && header_done(&t->header))
+		smtp_rewrite_done(s);
 	if (hev != HEADER_OK)
 		smtp_body_fail(s, header_fates[hev]);
 	else if (lev != LINES_OK)
@@ -216,13 +235,28 @@ void
 smtp_body_end(struct smtp_session *s)
 {
 	struct smtp_txn	*t = s->txn;
-	int		 err;
 
 	t->last_ms = s->now_ms;
 	if (t->fate == FATE_OK && t->lined && t->lines.cr)
 		smtp_body_fail(s, FATE_BARE_CR);
 	if (t->fate == FATE_OK)
 		header_end(&t->header, hand_on, s);
+	if (t->fate == FATE_OK && t->rewriting)
+		smtp_rewrite_done(s);
+	if (t->fate == FATE_OK && t->pend.len != 0) {
+		t->ending = 1;
+		t->blocked_ms = s->now_ms != 0 ? s->now_ms : 1;
+	} else
+		smtp_body_finish(s);
+}
+
+void
+smtp_body_finish(struct smtp_session *s)
+{
+	struct smtp_txn	*t = s->txn;
+	int		 err;
+
+	t->ending = 0;
 	t->header8 = t->header.eight;
 	if (t->fate == FATE_OK &&
 	    ((err = begin(s)) != E_OK || (err = s->env->ops->txn_commit(s)) != E_OK))

@@ -55,6 +55,7 @@ end_txn(struct smtp_session *s)
 	if (t->begun && s->state != ST_COMMIT)
 		env->ops->txn_abort(s);
 	t->begun = 0;
+	buf_clear(&t->pend);
 	s->txn = NULL;
 	env->rcpts -= t->rcpts.len;
 	buf_drain(&t->rcpts, t->rcpts.len);
@@ -213,14 +214,18 @@ smtp_credit(struct smtp_session *s, uint32_t octets, uint64_t now_ms)
 		return;
 	if (__builtin_add_overflow(t->window, octets, &t->window))
 		t->window = UINT32_MAX;
+	if (t->pend.len != 0 && t->fate == FATE_OK)
+		smtp_body_credit(s);
 	if (t->blocked_ms == 0)
 		return;
-	if (t->fate == FATE_OK && smtp_body_room(s) == 0)
+	if (t->fate == FATE_OK && (t->ending ? t->pend.len != 0 : smtp_body_room(s) == 0))
 		return;
 	waited = now_ms - t->blocked_ms;	/* not the client's fault */
 	t->since_ms += waited;
 	t->last_ms = now_ms;
 	t->blocked_ms = 0;
+	if (t->ending)
+		smtp_body_finish(s);
 }
 
 void

@@ -31,6 +31,9 @@
 
 #define REPLIES_HIGH		8192		/* replies waiting in env->out before input has to wait */
 #define REPLIES_MAX		(256u << 10)	/* cap of env->out: REPLIES_HIGH and LMTP's RCPT_MAX replies to one message */
+#define REWRITE_MAX		(1u << 20)	/* octets of a header section that is rewritten, where header-size-max is none */
+#define REWRITE_STEP		32768	/* octets taken at once meanwhile, and given to queue at once */
+#define REWRITE_GROWTH		16	/* what becomes of it is at most so many times as long; else 452 */
 #define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
 #define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
@@ -91,6 +94,9 @@ struct smtp_txn {		/* a mail transaction; while there is none, no memory */
 	struct lines	 lines;
 	uint32_t	 line_max;	/* 0: any */
 	uint8_t		 lined;		/* lines are looked at, not only by the decoder */
+	uint8_t		 rewriting;	/* the header section is kept in pend until it is whole */
+	uint8_t		 ending;	/* all of the message is here, but pend has not gone yet */
+	struct buf	 pend;		/* rewritten, and waiting for the window */
 	uint8_t		 body;		/* enum body_kind */
 	uint8_t		 begun;		/* queue knows of it and has not ended it */
 	uint8_t		 fate;		/* enum smtp_fate; not FATE_OK: the rest is discarded */
@@ -281,6 +287,8 @@ void	smtp_body_begin(struct smtp_session *, int chunks);	/* a message, by DATA o
 void	smtp_body_take(struct smtp_session *, struct slice);	/* its octets, within smtp_body_room() */
 size_t	smtp_body_room(const struct smtp_session *);
 void	smtp_body_end(struct smtp_session *);			/* all of it is here */
+void	smtp_body_credit(struct smtp_session *);		/* the window has grown: what waits for it goes */
+void	smtp_body_finish(struct smtp_session *);		/* and all of it has gone: COMMIT */
 void	smtp_body_fail(struct smtp_session *, enum smtp_fate);	/* from now on octets are dropped */
 void	smtp_body_refuse(struct smtp_session *, enum smtp_fate);	/* one reply, nothing else */
 void	smtp_body_reply(struct smtp_session *, enum smtp_fate);	/* a reply, or one per recipient, and the end of it */
@@ -289,6 +297,11 @@ uint64_t smtp_body_patience(const struct smtp_session *);	/* octets read at most
 enum smtp_fate smtp_queue_fate(const struct smtp_session *);	/* FATE_OK: it takes messages */
 int	smtp_queue_takes(struct smtp_session *);	/* else it has refused */
 uint64_t smtp_body_deadline(const struct smtp_session *);
+int	smtp_body_queue(struct smtp_session *, struct slice);	/* octets to queue, within the window */
+/* body_rewrite.c: canonical addresses in the header section of a message from a client that may relay */
+int	smtp_rewrite_wanted(const struct smtp_session *);
+void	smtp_rewrite_begin(struct smtp_session *);
+void	smtp_rewrite_done(struct smtp_session *);		/* the section is whole */
 /* bdat.c */
 size_t	smtp_chunk_input(struct smtp_session *, struct slice in);
 void	smtp_chunk_start(struct smtp_session *);
