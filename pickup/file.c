@@ -185,6 +185,22 @@ leave(struct pickup *p, const char *name, uint64_t ino, uint32_t uid, const char
 	    text_escape_word(text, sizeof(text), slice_str(name)), uid, why, reason);
 }
 
+/* A link, pipe or socket holds nothing that could be kept, and Landlock lets us make none of them elsewhere. */
+static int
+remove_empty(struct pickup *p, const char *name, uint32_t uid, const char *why)
+{
+	char text[LOG_NAME_MAX];
+	struct stat st;
+
+	if (fstatat(p->new_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) ||
+	    unlinkat(p->new_fd, name, 0) == -1)
+		return (0);
+	p->counter[COUNT_BAD]++;
+	log_warn("drop file=%s uid=%" PRIu32 " is no message: %s; removed",
+	    text_escape_word(text, sizeof(text), slice_str(name)), uid, why);
+	return (1);
+}
+
 void
 file_aside(struct pickup *p, const char *name, uint64_t ino, uint32_t uid, const char *why)
 {
@@ -200,7 +216,7 @@ file_aside(struct pickup *p, const char *name, uint64_t ino, uint32_t uid, const
 		return;
 	drop_name(to, 'm', random);
 	if (renameat(p->new_fd, name, p->bad_fd, to) == -1) {
-		if (errno != ENOENT)
+		if (errno != ENOENT && !remove_empty(p, name, uid, why))
 			leave(p, name, ino, uid, why, strerror(errno));
 		return;
 	}

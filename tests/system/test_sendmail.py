@@ -460,7 +460,8 @@ def test_hostile_files(server):
     assert outside.read_bytes().startswith(b"postern-drop 1")
     text = server.text()
     for n in (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 16, 17):
-        assert len(re.findall(rf"drop file={name(n)} \S+ is no message", text)) == 1, n
+        # Once; what cannot be moved once in each life of pickup.
+        assert len(re.findall(rf"drop file={name(n)} \S+ is no message", text)) in ((1, 2) if n in (4, 5) else (1,)), n
     assert r"a\x0ab\x1b[31m" in text.replace("\\\\", "\\") and "\x1b[31m" not in text
     assert server.pid_of("postern-pickup")
 
