@@ -16,7 +16,8 @@ import lib
 
 HERE = Path(__file__).parent
 CTL_LIST = 5         # enum ctl_verb
-PROGRAMS = ("posternd", "postern-conf", "postern-smtpd", "postern-queue", "postern-deliver", "postern-resolver", "posternctl")
+PROGRAMS = ("posternd", "postern-conf", "postern-smtpd", "postern-queue", "postern-deliver", "postern-resolver",
+            "postern-pickup", "posternctl")
 
 
 def id_number(text):
@@ -175,7 +176,7 @@ def test_words_of_strangers_stay_in_their_place(postern):
 def test_G6_operators_who_stall_give_way_to_one_who_asks(postern):
     "As many connections as queue keeps, each silent after its hand-over; posternctl is served all the same."
     server = postern()
-    payload = struct.pack("<BBBQH", CTL_LIST, 0, 0, 0, 0)
+    payload = struct.pack("<BBBQHBB16sH", CTL_LIST, 0, 0, 0, 0, 0, 0, bytes(16), 0)
     request = struct.pack("<HBBII", 0x5350, 1, types()["CTL_REQUEST"], len(payload), 0) + payload
     held = []
     try:
