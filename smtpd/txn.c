@@ -308,6 +308,7 @@ on_credit(struct smtpd *d, const struct ipc_txn_credit *m)
 	if (p == NULL || p == &nobody)
 		return (E_OK);		/* crossed with its end */
 	smtp_credit(&c->s, m->octets, smtpd_now(d));
+	txn_chunk_end(d);		/* octets that had waited for it, or a COMMIT behind them */
 	conn_advance(c);
 	return (E_OK);
 }
@@ -364,6 +365,7 @@ throttle_end(struct smtpd *d)
 	for (c = d->conns; c != NULL; c = next) {
 		next = c->next;		/* conn_advance() unlinks c alone */
 		smtp_credit(&c->s, 0, smtpd_now(d));
+		txn_chunk_end(d);
 		conn_advance(c);
 	}
 }
