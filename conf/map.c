@@ -210,15 +210,17 @@ form_of(struct map *m, const char *text, const char **path)
 }
 
 static int
-open_lines(struct map *m, struct lines *l, const char *path, const char *asked, int flat)
+open_lines(struct map *m, struct lines *l, const char *path, int flat)
 {
 	const char	*why = "cannot be read";
 	int		 fd = m->all->world->open_file(path, &why);
 
-	if (fd == -1) {
-		map_error(m, "%s%.300s: %s", asked, path, why);
+	if (fd == -1 && flat)
+		map_error(m, ":include:%.300s: %s", path, why);
+	else if (fd == -1)
+		errors_add(m->all->errors, m->line, "%s-file: %.300s: %s", m->key, path, why);
+	if (fd == -1)
 		return (0);
-	}
 	lines_open_fd(l, fd, flat, m->all->errors);
 	return (1);
 }
@@ -232,7 +234,7 @@ one_file(struct map *m, const struct map_line *file)
 	enum form	 form;
 
 	m->line = file->line;
-	if ((form = form_of(m, file->text, &path)) == FORM_BAD || !open_lines(m, &l, path, "", 0))
+	if ((form = form_of(m, file->text, &path)) == FORM_BAD || !open_lines(m, &l, path, 0))
 		return;
 	source(m, path);
 	errors_in(m->all->errors, path);
@@ -307,7 +309,7 @@ one_include(struct map *m, uint32_t n)
 	if (in.file != 0)
 		errors_in(m->all->errors, ((const char **)m->all->files.p)[in.file]);
 	m->line = in.line;
-	if (open_lines(m, &l, path, ":include:", 1)) {
+	if (open_lines(m, &l, path, 1)) {
 		source(m, path);
 		errors_in(m->all->errors, path);
 		while (lines_next(&l, &s) == 1) {

@@ -6,7 +6,7 @@
   "dbm:, cdb: and, for access rules, cidr: are\n"
   "c:2: virtual-file: \"x\": the path is not absolute\n"
   "c:2: virtual-file: \"cidr:/f\": cidr: is for access rules alone\n"
-  "c:2: virtual: /none: No such file or directory\n" },
+  "c:2: virtual-file: /none: No such file or directory\n" },
 { DOMAIN "virtual-file = \"/f\"\n", "  a@b.test c\n",
   "/f:1: the line starts with a blank, but there is no line before that it could continue\n" },
 { DOMAIN "virtual-file = \"/f\"\nlog = x\n",

@@ -246,8 +246,8 @@ class Postern:
 class Raw:
     """A client that says exactly what it is told, and sees the replies."""
 
-    def __init__(self, port, host="127.0.0.1", greeting=True):
-        self.sock = socket.create_connection((host, port), 10 * SLOW)
+    def __init__(self, port, host="127.0.0.1", greeting=True, source=None):
+        self.sock = socket.create_connection((host, port), 10 * SLOW, (source, 0) if source else None)
         self.sock.settimeout(20 * SLOW)
         self.pending = b""
         if greeting:

@@ -2,13 +2,15 @@
 
 The look-ups themselves are tests/conf/*_test.c's.
 """
-import os
+import ipaddress
+import random
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from lib import ROOT, Raw
+from lib import PEER_ENV, PEERS, ROOT, Raw
 
 
 def rcpt(server, *addresses):
@@ -20,14 +22,11 @@ def rcpt(server, *addresses):
 
 
 @pytest.fixture
-def tables(tmp_path, postern):
+def tables(folder, postern):
     "A server whose recipients, aliases, virtual map and client rules are files, and the folder of these."
-    folder = tmp_path / "tables"
+    mail = folder / "mail"
+    folder = folder / "tables"
     folder.mkdir(mode=0o755)
-    for parent in [folder, *folder.parents]:
-        if parent == Path("/tmp") or not os.access(parent, os.W_OK):
-            break
-        parent.chmod(parent.stat().st_mode | 0o011)
     (folder / "recipients").write_text("bob x\ncarol@local.example x\n")
     (folder / "aliases").write_text("team: bob, :include:%s/list\n" % folder)
     (folder / "list").write_text("# who else\ncarol\n")
@@ -35,7 +34,7 @@ def tables(tmp_path, postern):
     (folder / "access").write_text("192.0.2 REJECT\n")
     conf = (f'virtual-file = "hash:{folder}/virtual"\nclient-access-file = "{folder}/access"\n'
             f'recipient-delimiter = "+"\n'
-            f'domain "local.example" {{ deliver = "maildir:{tmp_path}/mail/%d/%u" recipients-file = "{folder}/recipients"'
+            f'domain "local.example" {{ deliver = "maildir:{mail}/%d/%u" recipients-file = "{folder}/recipients"'
             f' aliases-file = "{folder}/aliases" }}\n')
     return postern(conf, default_domain=False), folder
 
@@ -60,7 +59,7 @@ def test_known_and_unknown_recipients(tables):
     ("list", "ok@x.example\n@bad\n", r"list:2: "),
     ("virtual", "info@local.example\n", r"virtual:1: expected a key"),
     ("access", "192.0.2 FILTER x\n", r"access:1: action FILTER"),
-    ("access", None, r"client-access: .*access: No such file"),
+    ("access", None, r"client-access-file: .*access: No such file"),
 ], ids=["recipient", "twice", "pipe", "include", "value", "action", "gone"])
 def test_bad_table_refuses_the_whole_reload(tables, name, text, says):
     server, folder = tables
@@ -108,3 +107,55 @@ def test_the_image_is_shared_and_read_only(tables):
         assert all(mode == "r--p" and dirty == "0" for mode, _, dirty in found), (name, found)
         inodes.add(max(found, key=lambda x: int(x[1]))[1])
     assert len(inodes) == 1, inodes
+
+
+def networks(rng):
+    "Random lines of a cidr: file below 127.0.0.0/8, each with its number as the text of its rule."
+    def net():
+        length = rng.choice((10, 16, 24, 27, 30, 32))
+        address = (127 << 24 | rng.getrandbits(rng.choice((4, 8, 24)))) >> (32 - length) << (32 - length)
+        return f"{ipaddress.ip_address(address)}/{length}"
+    lines, open_ifs = [], 0
+    while len(lines) < 150:
+        kind = rng.random()
+        if kind < 0.06 and open_ifs < 4:
+            lines.append(f"if {net()}" if rng.random() < 0.5 else f"if !{net()}")
+            open_ifs += 1
+        elif kind < 0.14 and open_ifs:
+            lines.append("endif")
+            open_ifs -= 1
+        else:
+            lines.append(f"{net()} {rng.choice(('REJECT', '450', 'OK'))} line {len(lines) + 1}")
+    return lines + ["endif"] * open_ifs
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_networks_speak_as_postmap_says(folder, postern, seed):
+    "Clients from many loopback addresses get the rule that Postfix finds for them in the same file."
+    postmap = PEERS / "usr/sbin/postmap"
+    if not postmap.exists():
+        pytest.skip("needs Postfix's postmap")
+    rng = random.Random(seed)
+    folder = folder / "tables"
+    folder.mkdir(mode=0o755)
+    (folder / "main.cf").write_text("compatibility_level = 3.6\nmyhostname = h.test\nmail_owner = daemon\nsetgid_group = mail\n")
+    (folder / "nets").write_text("\n".join(networks(rng)) + "\n")
+    clients = {str(ipaddress.ip_address(127 << 24 | (rng.getrandbits(rng.choice((4, 8, 24))) or 1))) for _ in range(80)}
+    said = subprocess.run([postmap, "-q", "-", f"cidr:{folder}/nets"], input="\n".join(clients) + "\n", text=True,
+                          capture_output=True, env=dict(PEER_ENV, MAIL_CONFIG=str(folder)), timeout=60)
+    assert said.stderr == "", said.stderr
+    want = dict(line.split("\t") for line in said.stdout.splitlines())
+    server = postern(f'client-access-file = "cidr:{folder}/nets"\nsmtpd {{ client-names = false }}\n')
+    for client in sorted(clients):
+        with Raw(server.port, source=client) as c:
+            c.say("EHLO client.example")
+            reply = c.say("MAIL FROM:<alice@elsewhere.example>")
+            if reply.startswith("250"):
+                reply = c.say("RCPT TO:<bob@local.example>")
+        rule = want.get(client, "OK")
+        if rule.startswith("OK"):
+            assert reply.startswith("250"), (client, rule, reply)
+        else:
+            action, text = rule.split(" ", 1)
+            assert reply.startswith("554 5.7.1" if action == "REJECT" else "450 4.7.1"), (client, rule, reply)
+            assert re.search(rf"{text}\b", reply), (client, rule, reply)
