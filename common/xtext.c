@@ -221,7 +221,7 @@ orcpt_decode(struct slice in, char *dst, size_t size)
 	struct out	o = { dst, 0, size };
 	size_t		n = type_len(in), start;
 	struct slice	text;
-	int		err, utf8;
+	int		err, utf8, rfc822;
 
 	if (n == 0)
 		return (done(&o, E_SYNTAX));
@@ -235,10 +235,19 @@ orcpt_decode(struct slice in, char *dst, size_t size)
 			return (done(&o, err));
 		o.n = start;
 	}
-	if ((err = done(&o, decode_xtext(&o, text))) == E_OK &&
-	    (!xtext_is_printable(dst) || (utf8 && !utf8_is_text(slice_make(dst, o.n)))))
-		err = done(&o, E_SYNTAX);
-	return (err);
+	if ((err = done(&o, decode_xtext(&o, text))) != E_OK)
+		return (err);
+	text = slice_make(dst + start, o.n - start);
+	rfc822 = slice_caseeq(slice_make(dst, n), SLICE_LIT("rfc822"));
+	if (utf8_has_8bit(text) ? !utf8_is_text(text) || !(utf8 || rfc822) :
+	    !xtext_is_printable(dst) || (utf8 && !utf8_is_text(text)))
+		return (done(&o, E_SYNTAX));
+	/* UTF-8 as rfc822 in xtext is what Postfix writes: it means the type of RFC 6533. */
+	if (utf8_has_8bit(text) && rfc822) {
+		memmove(dst + 6, text.p, text.n + 1);
+		memcpy(dst, "utf-8;", 6);
+	}
+	return (E_OK);
 }
 
 int

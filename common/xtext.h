@@ -25,7 +25,8 @@ int	xtext_is_printable(const char *);
 /*
  * The value of an ORCPT parameter into "type;address" as it was before it was encoded.  The type
  * utf-8 is read in each of its three forms (utf-8-addr-xtext, -unitext, utf-8-address), and as
- * xtext, which senders also use; its address is then UTF-8.  E_SYNTAX, E_LIMIT.
+ * xtext, which senders also use; its address is then UTF-8.  Where an address of the type rfc822 turns out
+ * to be UTF-8 it becomes that type (Postfix writes such).  E_SYNTAX, E_LIMIT.
  */
 int	orcpt_decode(struct slice, char *dst, size_t size);
 /*

@@ -152,6 +152,7 @@ test_rcpt(void **state)
 		{ " NOTIFY=SUCCESS NOTIFY=DELAY", 501, 0, NULL },
 		{ " ORCPT=rfc822;a+2Bb@c NOTIFY=DELAY", 250, NOTIFY_DELAY, "rfc822;a+b@c" },
 		{ " ORCPT=utf-8;\\x{E4}@c", 250, 0, "utf-8;\xc3\xa4@c" }, { " ORCPT=utf-8;\xc3\xa4@c", 250, 0, "utf-8;\xc3\xa4@c" },
+		{ " ORCPT=rfc822;+C3+A4@c", 250, 0, "utf-8;\xc3\xa4@c" },
 		{ " ORCPT=x400;/C+3DDE/", 250, 0, "x400;/C=DE/" },
 		{ " ORCPT", 501, 0, NULL }, { " ORCPT=a@b", 501, 0, NULL }, { " ORCPT=rfc822;\xc3\xa4@c", 501, 0, NULL },
 		{ " ORCPT=rfc822;a+2b", 501, 0, NULL }, { " ORCPT=rfc822;a ORCPT=rfc822;a", 501, 0, NULL },
