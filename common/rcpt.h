@@ -78,6 +78,9 @@ int	rcpt_rewrite_recipient(const struct conf *, char address[ADDRESS_MAX + 1], r
  * extension; in lower case, without quotes.  E_SYNTAX. */
 int	rcpt_mailbox(const struct conf *, const char *address, char dst[LOCAL_PART_MAX + 1]);
 
+/* The entry for an address in a table with the keys of virtual: E_OK, E_NOTFOUND, E_CORRUPT. */
+int	rcpt_find(const struct conf *, const struct table *, const char *address, struct table_value *);
+
 /* The octets of an unquoted local part before its extension; all n of them if it has none. */
 size_t	rcpt_base(const struct conf *, const char *local, size_t n);
 

@@ -57,6 +57,17 @@ rcpt_table_get(const struct conf *conf, const struct table *t, const struct rcpt
 }
 
 int
+rcpt_find(const struct conf *conf, const struct table *t, const char *address, struct table_value *v)
+{
+	struct rcpt_name	 r;
+	size_t			 matched;
+
+	if (rcpt_name_set(&r, conf, slice_str(address)) != E_OK)
+		return (E_NOTFOUND);
+	return (rcpt_table_get(conf, t, &r, v, &matched));
+}
+
+int
 rcpt_listed(const struct conf_domain *d, const struct rcpt_name *r, struct table_value *v, size_t *matched)
 {
 	return (get_local(&d->recipients, r, v, matched));

@@ -65,24 +65,13 @@ static int
 sender_is_his(struct smtp_session *s, const char *sender)
 {
 	const struct table	*t = &s->env->conf->tables.sender_login;
-	char			 uid[16], base[ADDRESS_MAX + 1];
-	const char		*at = strrchr(sender, '@');
+	char			 uid[16];
 	struct table_value	 v;
-	size_t			 n;
 	int			 err;
 
 	if (table_is_empty(t) || sender[0] == '\0' || (!s->local && s->login[0] == '\0'))
 		return (1);
-	err = table_get(t, slice_str(sender), &v);
-	n = at != NULL ? (size_t)(at - sender) : 0;
-	if (err == E_NOTFOUND && n != 0 && sender[0] != '"' &&
-	    (n = rcpt_base(s->env->conf, sender, n)) != (size_t)(at - sender)) {
-		memcpy(base, sender, n);
-		memcpy(base + n, at, strlen(at) + 1);
-		err = table_get(t, slice_str(base), &v);
-	}
-	if (err == E_NOTFOUND && at != NULL)
-		err = table_get(t, slice_str(at), &v);
+	err = rcpt_find(s->env->conf, t, sender, &v);
 	if (err == E_NOTFOUND)
 		return (1);
 	if (err == E_OK && s->login[0] != '\0' &&
