@@ -5,10 +5,12 @@
 INSTALL ?= install
 doc_FILES = README.md LICENSE
 man8_FILES = master/posternd.8 ctl/posternctl.8 smtpd/postern-smtpd.8 queue/postern-queue.8 \
-	deliver/postern-deliver.8 resolver/postern-resolver.8 conf/postern-conf.8
+	deliver/postern-deliver.8 resolver/postern-resolver.8 pickup/postern-pickup.8 conf/postern-conf.8
+man1_FILES = sendmail/sendmail.1
 man5_FILES = etc/postern.conf.5
-sbin_BINS = posternd posternctl
-libexec_BINS = postern-conf postern-smtpd postern-queue postern-deliver postern-resolver
+sbin_BINS = posternd posternctl sendmail
+sendmail_NAMES = mailq newaliases
+libexec_BINS = postern-conf postern-smtpd postern-queue postern-deliver postern-resolver postern-pickup
 
 # Pages, unit and sample name the usual places; the installed copies name the real ones.
 ETC_PLACES = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/usr/libexec/postern|$(libexecdir)|g' \
@@ -16,13 +18,17 @@ ETC_PLACES = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/usr/libexec/postern|$(li
 
 .PHONY: install uninstall
 install: all
-	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man5 \
+	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
 	    $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(sysconfdir)/postern \
 	    $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
 	$(INSTALL) -m 755 $(sbin_BINS:%=$(B)/bin/%) $(DESTDIR)$(sbindir)
+	for n in $(sendmail_NAMES); do ln -sf sendmail $(DESTDIR)$(sbindir)/$$n || exit 1; done
 	$(INSTALL) -m 755 $(libexec_BINS:%=$(B)/bin/%) $(DESTDIR)$(libexecdir)
 	for f in $(man8_FILES); do $(ETC_PLACES) $$f > $(DESTDIR)$(mandir)/man8/$${f##*/} && \
 	    chmod 644 $(DESTDIR)$(mandir)/man8/$${f##*/} || exit 1; done
+	for f in $(man1_FILES); do $(ETC_PLACES) $$f > $(DESTDIR)$(mandir)/man1/$${f##*/} && \
+	    chmod 644 $(DESTDIR)$(mandir)/man1/$${f##*/} || exit 1; done
+	for n in $(sendmail_NAMES); do ln -sf sendmail.1 $(DESTDIR)$(mandir)/man1/$$n.1 || exit 1; done
 	for f in $(man5_FILES); do $(ETC_PLACES) $$f > $(DESTDIR)$(mandir)/man5/$${f##*/} && \
 	    chmod 644 $(DESTDIR)$(mandir)/man5/$${f##*/} || exit 1; done
 	$(INSTALL) -m 644 $(wildcard $(doc_FILES)) $(DESTDIR)$(docdir)
@@ -34,8 +40,10 @@ install: all
 	$(INSTALL) -m 644 etc/postern.tmpfiles $(DESTDIR)$(tmpfilesdir)/postern.conf
 
 uninstall:
+	rm -f $(sendmail_NAMES:%=$(DESTDIR)$(sbindir)/%) $(sendmail_NAMES:%=$(DESTDIR)$(mandir)/man1/%.1)
 	rm -f $(sbin_BINS:%=$(DESTDIR)$(sbindir)/%) $(libexec_BINS:%=$(DESTDIR)$(libexecdir)/%)
 	rm -f $(foreach f,$(man8_FILES),$(DESTDIR)$(mandir)/man8/$(notdir $(f))) \
+	    $(foreach f,$(man1_FILES),$(DESTDIR)$(mandir)/man1/$(notdir $(f))) \
 	    $(foreach f,$(man5_FILES),$(DESTDIR)$(mandir)/man5/$(notdir $(f)))
 	rm -f $(foreach f,$(doc_FILES),$(DESTDIR)$(docdir)/$(f)) $(DESTDIR)$(unitdir)/postern.service \
 	    $(DESTDIR)$(sysusersdir)/postern.conf $(DESTDIR)$(tmpfilesdir)/postern.conf

@@ -142,8 +142,8 @@ bind_all(struct listener *l, const struct listener *was, unsigned nproc, gid_t a
 	if (l->kind == LISTEN_UNIX && was != NULL) {
 		l->dev = was->dev;
 		l->ino = was->ino;
-		if (was->everybody != l->everybody && listen_unix_mode(l, admin) != E_OK) {
-			(void)snprintf(err, size, "%s: owner and mode cannot be changed: %s", l->path,
+		if (was->everybody != l->everybody && listen_unix_mode(l) != E_OK) {
+			(void)snprintf(err, size, "%s: mode cannot be changed: %s", l->path,
 			    strerror(errno));
 			return (E_IO);
 		}

@@ -53,7 +53,7 @@ const struct listener *listen_find(const struct listeners *, const struct listen
 
 /* listen_unix.c: bound, listening, with owner and mode; -1 and a reason in err. */
 int	listen_unix_bind(struct listener *, gid_t admin, char *err, size_t size);
-int	listen_unix_mode(const struct listener *, gid_t admin);	/* of one that is taken over; E_IO */
+int	listen_unix_mode(const struct listener *);		/* of one that is taken over; E_IO */
 void	listen_unix_unlink(const struct listener *);		/* if it is still ours */
 
 #endif

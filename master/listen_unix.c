@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -34,7 +35,7 @@ static int
 check_directory(const struct listener *l, char *err, size_t size)
 {
 	char dir[CONF_SOCKET_MAX + 1], *slash;
-	struct path_want w = { .path = dir, .gid = (gid_t)-1, .make = 0755, .allowed = 07755, .needed = 0100 };
+	struct path_want w = { .path = dir, .gid = (gid_t)-1, .make = 0755, .allowed = 0755, .needed = 0100 };
 	struct stat st;
 
 	(void)snprintf(dir, sizeof(dir), "%s", l->path);
@@ -72,11 +73,8 @@ answers(const struct sockaddr_un *sun, int *left)
 }
 
 int
-listen_unix_mode(const struct listener *l, gid_t admin)
+listen_unix_mode(const struct listener *l)
 {
-	/* Only root may give it to a group that it is not in; it cannot any more once its capabilities are gone. */
-	if (!l->everybody && geteuid() == 0 && lchown(l->path, 0, admin) == -1)
-		return (E_IO);
 	return (chmod(l->path, l->everybody ? MODE_EVERYBODY : MODE_ADMIN) == -1 ? E_IO : E_OK);
 }
 
@@ -87,7 +85,7 @@ listen_unix_bind(struct listener *l, gid_t admin, char *err, size_t size)
 	struct stat st;
 	const char *what = "socket";
 	mode_t mask;
-	int fd = -1, left, rc;
+	int fd = -1, left, rc, was = -1;
 
 	if (check_directory(l, err, size) != E_OK)
 		return (-1);
@@ -105,21 +103,28 @@ listen_unix_bind(struct listener *l, gid_t admin, char *err, size_t size)
 		goto fail;
 	what = "bind";
 	mask = umask(0177);
+	/* It is made with its group: at a reload there is no capability any more to give it one. */
+	if (geteuid() == 0)
+		was = setfsgid(admin);
 	rc = bind(fd, (struct sockaddr *)&sun, sizeof(sun));
+	if (was != -1)
+		(void)setfsgid((gid_t)was);
 	(void)umask(mask);
 	if (rc == -1)
 		goto fail;
 	what = "look";
 	if (lstat(l->path, &st) == -1)
 		goto fail;
+	if (geteuid() == 0 && st.st_gid != admin)
+		log_warn("%s: group is gid %u, expected %u", l->path, (unsigned)st.st_gid, (unsigned)admin);
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
 	/* It listens before anybody but us can reach it: nobody is refused by a server that is there. */
 	what = "listen";
 	if (listen(fd, LISTEN_BACKLOG) == -1)
 		goto fail_bound;
-	what = "owner and mode";
-	if (listen_unix_mode(l, admin) != E_OK)
+	what = "mode";
+	if (listen_unix_mode(l) != E_OK)
 		goto fail_bound;
 	return (fd);
 fail_bound:

@@ -25,8 +25,10 @@ def test_installed_programs_find_each_other(folder, postern, monkeypatch):
     os.chmod(dest, 0o755)
     sbin, libexec = dest / "usr/local/sbin", dest / "usr/local/libexec/postern"
     for program in (*sbin.iterdir(), *libexec.iterdir()):
-        said = subprocess.run([program, "-V"], capture_output=True, text=True)
-        assert said.returncode == 0 and said.stdout.startswith(program.name + " "), (program, said)
+        # To sendmail's users -V is something else.
+        own = program.resolve().name != "sendmail"
+        said = subprocess.run([program, "-V" if own else "--version"], capture_output=True, text=True)
+        assert said.returncode == 0 and said.stdout.startswith(program.resolve().name + " "), (program, said)
     unit = (dest / "usr/lib/systemd/system/postern.service").read_text()
     assert "ExecStart=/usr/local/sbin/posternd " in unit
     check = subprocess.run([sbin / "posternctl", "-c", dest / "etc/postern/postern.conf", "check"], capture_output=True,

@@ -56,7 +56,7 @@ def server(postern):
 
 def test_starts_and_stops_in_order(server):
     names = {name for name, _ in server.daemons()}
-    assert names == {"postern-smtpd", "postern-queue", "postern-resolve", "postern-deliver"}, names
+    assert names == {"postern-smtpd", "postern-queue", "postern-resolve", "postern-deliver", "postern-pickup"}, names
     pids = [pid for _, pid in server.daemons()]
     with Raw(server.port) as c:
         assert c.greeting.startswith("220 "), c.greeting
@@ -64,7 +64,7 @@ def test_starts_and_stops_in_order(server):
     assert server.proc.wait(30 * SLOW) == 0
     assert not any(alive(pid) for pid in pids)
     text = server.text()
-    ends = [text.index(m) for m in re.findall(r"daemon smtpd\[\d+\] ended[^\n]*", text)]
+    ends = [text.index(m) for m in re.findall(r"daemon (?:smtpd|pickup)\[\d+\] ended[^\n]*", text)]
     asked = text.index("daemon queue[0] asked to leave")
     assert ends and max(ends) < text.index("daemon deliver[1] asked to leave") < asked
     assert text.rstrip().endswith("stopped")
@@ -100,6 +100,9 @@ def test_F20_stale_files_are_no_hindrance(postern):
     ("run", 0o775, r"run: mode is 0775, expected 0755"),
     ("spool/store", 0o777, r"spool/store: mode is 0777, expected 07[01]0"),
     ("spool/empty", 0o755, r"spool/empty: mode is 0755, expected 0555"),
+    ("spool/drop", 0o777, r"spool/drop: mode is 0777, expected 0711"),
+    ("spool/drop/new", 0o1777, r"drop/new: mode is 1777, expected [23]7"),
+    ("spool/drop/bad", 0o755, r"drop/bad: mode is 0755, expected 0700"),
     ("mail", 0o770, r"mail: mode is 0770, expected 0750"),
 ])
 def test_F20_wrong_mode_is_refused_by_name(postern, path, mode, words):
@@ -110,7 +113,7 @@ def test_F20_wrong_mode_is_refused_by_name(postern, path, mode, words):
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can give files away")
-@pytest.mark.parametrize("path", ["spool", "run", "spool/store", "spool/empty", "mail"])
+@pytest.mark.parametrize("path", ["spool", "run", "spool/store", "spool/empty", "spool/drop", "spool/drop/new", "spool/drop/bad", "mail"])
 def test_F20_wrong_owner_is_refused_by_name(postern, path):
     server = up(postern(start=False))
     server.stop()
@@ -186,7 +189,8 @@ def test_daemons_inherit_nothing(server):
 # ---- supervision ----
 
 @pytest.mark.parametrize("name, label", [("postern-smtpd", "smtpd"), ("postern-queue", "queue"),
-                                         ("postern-resolver", "resolver"), ("postern-deliver", "deliver")])
+                                         ("postern-resolver", "resolver"), ("postern-deliver", "deliver"),
+                                         ("postern-pickup", "pickup")])
 def test_R13_killed_daemon_comes_back_and_serves(server, name, label):
     old = server.kill(name)
     server.wait_log(rf"daemon {label}\S* ended pid={old} signal=9")
@@ -364,6 +368,92 @@ def test_IPv6_listener(postern):
     for host in ("::1", "127.0.0.1"):
         with Raw(port, host=host) as c:
             assert c.greeting.startswith("220 ")
+
+
+# ---- Unix listeners ----
+
+def stream(path):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(20 * SLOW)
+    s.connect(str(path))
+    return s
+
+
+def test_unix_listener_and_its_path(server):
+    path = server.dir / "run/submit"
+    st = os.stat(path)
+    assert st.st_mode & 0o777 == 0o666
+    with stream(path) as s:
+        assert s.recv(100).startswith(b"220 ")
+    server.stop()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("what", ["socket", "file", "answers"])
+def test_unix_listener_takes_over_only_what_is_left(postern, what):
+    server = postern(start=False)
+    path = server.dir / "run/submit"
+    if what == "file":
+        path.write_text("mine")
+        refused(server, r'listener "submit": cannot bind \S+/run/submit: Address already in use')
+        assert path.read_text() == "mine"
+        return
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(path))
+        if what == "answers":
+            s.listen()
+            refused(server, r'listener "submit": cannot bind \S+/run/submit: Address already in use')
+            assert path.exists()
+            return
+    up(server)
+    with stream(path) as s:
+        assert s.recv(100).startswith(b"220 ")
+
+
+def test_unix_listener_comes_and_goes_with_a_reload(server):
+    path = server.dir / "run/more"
+    both = f'listener "mx" {{ address = "127.0.0.1" port = {server.port} }}\n'
+    server.listeners = both + f'listener "more" {{ address = "unix:{path}" }}\n'
+    server.write_conf("smtpd { processes = 2 }\n")
+    hup(server)
+    assert os.stat(path).st_mode & 0o777 == 0o660
+    with stream(path) as s:
+        assert s.recv(100).startswith(b"220 ")
+        server.write_conf("smtpd { processes = 3 }\n")
+        hup(server)                                     # one more process, the same socket
+        with stream(path) as t:
+            assert t.recv(100).startswith(b"220 ")
+        server.listeners = None
+        server.write_conf("")
+        hup(server)
+        wait_for("the path to go", lambda: not path.exists())
+        s.sendall(b"NOOP\r\n")
+        assert s.recv(100).startswith(b"250 ")          # the session outlives it
+
+
+def test_unix_listener_in_a_directory_of_others_is_refused(postern, folder):
+    place = folder / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    server = postern(start=False, listeners=f'listener "x" {{ address = "unix:{place}/x" }}\n')
+    os.chmod(place, 0o777)
+    refused(server, r"open: mode is 0777, expected 0755")
+
+
+def test_paths_say_what_sendmail_must_know(server):
+    def paths():
+        return dict(line.split("=", 1) for line in (server.dir / "run/paths").read_text().splitlines())
+    assert paths() == {"directory": f"{server.dir}/spool", "hostname": server.hostname,
+                       "message-size-limit": "52428800", "local-submission": "yes"}
+    assert os.stat(server.dir / "run/paths").st_mode & 0o777 == 0o644
+    server.write_conf('message-size-limit = "1M"\nlocal-submission = false\n')
+    hup(server)
+    assert paths()["message-size-limit"] == "1048576" and paths()["local-submission"] == "no"
+    wait_for("pickup to leave", lambda: server.pid_of("postern-pickup") is None)
+    server.write_conf("")
+    hup(server)
+    wait_for("pickup to come back", lambda: server.pid_of("postern-pickup"))
+    server.wait_log(r"daemon pickup\[0\] ready", count=2)
 
 
 # ---- the service manager ----

@@ -19,7 +19,7 @@ def server(postern):
 
 def test_every_daemon_is_filtered_and_bare(server):
     daemons = server.daemons()
-    assert len({name for name, _ in daemons}) >= 4
+    assert len({name for name, _ in daemons}) >= 5
     for name, pid in daemons:
         s = status(pid)
         assert s["Seccomp"] == "2", name
@@ -45,6 +45,8 @@ def test_every_daemon_has_its_own_uid_and_an_empty_root(server):
         root = os.listdir(f"/proc/{pid}/root")
         if name.startswith(("postern-smtpd", "postern-resolve")):
             assert root == [], (name, root)
+        if name.startswith("postern-pickup"):
+            assert sorted(root) == ["bad", "new"], root
         assert "/etc" not in os.readlink(f"/proc/{pid}/root")
     roots = {os.readlink(f"/proc/{pid}/root") for _, pid in server.daemons()}
     assert "/" not in roots
@@ -57,6 +59,9 @@ def test_descriptors_are_only_the_listed_ones(server):
         kinds = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
         for k in kinds:
             assert k.startswith(("socket:", "anon_inode:", "pipe:", "/dev/null", "/memfd:")) or "/p0/" in k or k.endswith("/log"), (name, k)
+            # Of files pickup has the drop directory's, the life lock and perhaps the log.
+            if name.startswith("postern-pickup") and "/p0/" in k:
+                assert k.endswith(("/spool/drop", "/spool/drop/new", "/spool/drop/bad", "/spool/lock", "/log")), k
         if not name.startswith("postern-queue"):
             assert not any("data.mdb" in k for k in kinds), name
 
@@ -77,7 +82,7 @@ def test_limits_and_memory_are_closed(server):
         if lib.ROOT:
             assert os.stat(f"/proc/{pid}/maps").st_uid == 0, f"{name} is dumpable"
         kinds.add(name)
-    assert len(kinds) >= 4
+    assert len(kinds) >= 5
 
 
 def test_no_thread_runs_outside_the_filter(server):

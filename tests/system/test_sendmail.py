@@ -535,16 +535,3 @@ def test_an_ordinary_users_own_server(postern):
     server.start()
     mails(server, "bob", 3)
     wait_for("an empty drop", lambda: waiting(server) == [])
-
-
-@pytest.mark.parametrize("path, mode, words", [
-    ("spool/drop", 0o777, r"spool/drop: mode is 0777, expected 0711"),
-    ("spool/drop/new", 0o777, r"drop/new: mode is 0777, expected [23]7"),
-    ("spool/drop/bad", 0o755, r"drop/bad: mode is 0755, expected 0700"),
-], ids=["drop", "new", "bad"])
-def test_F20_wrong_mode_of_the_drop(down, path, mode, words):
-    os.chmod(down.dir / path, mode)
-    down.spawn()
-    assert down.proc.wait(20 * SLOW) == 1
-    down.proc = None
-    assert re.search(words, down.text())
