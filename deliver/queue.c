@@ -114,8 +114,11 @@ queue_report(struct job *j)
 	struct ipc *ch = j->d->queue;
 	int err;
 
-	if (j->probe && !j->sent)
-		report_probe(j);
+	if (j->probe) {
+		if (!j->sent)
+			report_probe(j);
+		return;
+	}
 	if (ch == NULL || j->sent)
 		return;
 	if ((err = send_results(ch, j)) == E_OK && (err = send_done(ch, j)) == E_OK) {

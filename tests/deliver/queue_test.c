@@ -512,6 +512,43 @@ probes_limit(void **state)
 	assert_int_equal(d->nprobes, 0);
 }
 
+/* An answer that the channel has no room for comes when it has, once, and as what it is. */
+static void
+probes_behind_many_reports(void **state)
+{
+	enum { JOBS = 250, PROBES = 5 };
+	struct fake *f = connect_queue();
+	char text[REPLY_TEXT_MAX];
+	unsigned i, n;
+
+	memset(text, 'w', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (i = 1; i <= JOBS; i++) {
+		give(f, i, JOB_RCPT_MAX, 0);
+		turns(2);
+	}
+	for (i = 1; i <= PROBES; i++)
+		ask(f, i);
+	turns(3);
+	assert_int_equal(begun, JOBS + PROBES);
+	for (i = 1; i <= JOBS; i++)
+		finish(i, text);
+	assert_true(d->owing);		/* else this test has too little to say */
+	for (i = 1; i <= PROBES; i++)
+		answer(open_probe(), OUT_DELIVERED, STAGE_RCPT, 250);
+	assert_null(open_probe());
+	for (n = 0; (f->nprobed < PROBES || f->ndone < JOBS) && n < 20000; n++)
+		turns(1);
+	turns(10);
+	assert_int_equal(f->nprobed, PROBES);
+	assert_int_equal(f->nresult, JOBS * JOB_RCPT_MAX);
+	assert_int_equal(f->ndone, JOBS);
+	assert_int_equal(f->bad, 0);
+	job_sweep(d);
+	assert_int_equal(d->nprobes, 0);
+	hang_up(f);
+}
+
 /* What a job says of its message and its recipients comes as it was sent. */
 static void
 fields_of_a_job(void **state)
@@ -550,6 +587,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(probes, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes_end_with_the_channel, setup, teardown),
 		cmocka_unit_test_setup_teardown(probes_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(probes_behind_many_reports, setup, teardown),
 		cmocka_unit_test_setup_teardown(fields_of_a_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_new_channel_begins_with, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_reports_than_the_channel_holds, setup, teardown),
