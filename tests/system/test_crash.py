@@ -156,7 +156,7 @@ def test_F2_kill_of_master_alone(postern, hop):
 
 SEND, RECV, WAIT = "sendmsg,sendmmsg", "recvmsg,recvmmsg", "epoll_pwait,epoll_wait"
 DEATHS = [("queue", calls) for calls in ("fdatasync", "pwrite64", SEND, RECV, WAIT)] + [
-    ("smtpd", calls) for calls in ("read", "write", SEND, RECV)] + [
+    ("smtpd", calls) for calls in ("recvfrom", "sendto", SEND, RECV)] + [
     ("deliver", calls) for calls in ("read", "write", "writev", SEND, RECV)]
 
 
