@@ -5,8 +5,8 @@
  * relaying, access rules, limits and names as if that client had connected itself, so the session starts over with a
  * greeting.  Who may say it is decided by the connection's own address alone: it cannot be said away, nor gained.
  *
- * Stricter than Postfix in one thing: with a new ADDR nothing of the client before stays; a name, port, HELO or login that
- * is not said again is unknown.  Else one client could inherit the rights of another.
+ * Stricter than Postfix in one thing: a second ADDR begins another client, of whom nothing said before holds.  Else one client
+ * could inherit the name or the login of another.
  */
 #include <string.h>
 
@@ -124,9 +124,9 @@ take(const struct smtp_session *s, struct xclient *x, const struct xattr *a)
 	}
 }
 
-/* Address and name, with what hangs on them.  1: go on. */
+/* Address and name, with what hangs on them.  said: what is known of this client by now.  1: go on. */
 static int
-become(struct smtp_session *s, const struct xclient *x)
+become(struct smtp_session *s, const struct xclient *x, unsigned said)
 {
 	struct net_addr	 client = (x->seen & ADDR) != 0 ? x->addr : s->client;
 	const char	*why = "";
@@ -134,27 +134,31 @@ become(struct smtp_session *s, const struct xclient *x)
 	if ((x->seen & (ADDR | NAME)) == 0)
 		return (1);
 	s->opened_ms = s->now_ms;	/* the name is waited for from now on */
-	if (s->env->ops->client != NULL &&
-	    s->env->ops->client(s, &client, (x->seen & NAME) != 0, &why) != E_OK) {
+	if (s->env->ops->client != NULL && s->env->ops->client(s, &client, (said & NAME) != 0, &why) != E_OK) {
 		smtp_refuse_close(s, "client-limit", 421, "4.7.0", "%s %s", s->env->conf->hostname, why);
 		return (0);
 	}
 	s->client = client;
-	memcpy(s->name, x->name, sizeof(s->name));
+	if ((x->seen & NAME) != 0 || (said & NAME) == 0)
+		memcpy(s->name, x->name, sizeof(s->name));
 	return (1);
 }
 
 static void
 apply(struct smtp_session *s, const struct xclient *x)
 {
-	if (!become(s, x))
+	unsigned	before = (x->seen & ADDR & s->xclient) != 0 ? 0 : s->xclient, said = before | x->seen;
+
+	if (!become(s, x, said))
 		return;
 	smtp_reset(s);
+	s->xclient = (uint16_t)said;
 	if ((x->seen & ADDR) != 0)
 		s->veiled = (uint8_t)net_addr_is_any(&x->addr);
-	if ((x->seen & (ADDR | PORT)) != 0)
+	/* Of a new client also what is not said: it is unknown then. */
+	if ((x->seen & PORT) != 0 || ((x->seen & ADDR) != 0 && (before & PORT) == 0))
 		s->port = x->port;
-	if ((x->seen & (ADDR | LOGIN)) != 0)
+	if ((x->seen & LOGIN) != 0 || ((x->seen & ADDR) != 0 && (before & LOGIN) == 0))
 		memcpy(s->login, x->login, sizeof(s->login));
 	if ((x->seen & DESTADDR) != 0) {
 		s->own = x->own;

@@ -208,6 +208,7 @@ struct smtp_session {
 	struct net_addr	 peer;		/* the connection's own client: who may say XCLIENT, XFORWARD; :: is nobody */
 	struct net_addr	 own;		/* our address towards the client, if own_known: the shell's socket does not say */
 	uint8_t		 own_known;
+	uint16_t	 xclient;	/* what XCLIENT said of this client, bits of cmd_xclient.c */
 	uint8_t		 veiled;	/* the client's address is not known: no right that goes by it */
 	char		 login[LOGIN_MAX + 1];	/* the local user, or by XCLIENT; "" unknown */
 	char		 helo[HELO_MAX + 1];

@@ -252,6 +252,31 @@ client_unknown_has_no_rights(void **state)
 	assert_int_equal(s.may_relay, 1);
 }
 
+/* A command line is short: a client may need two. */
+static void
+several_commands_for_one_client(void **state)
+{
+	say("XCLIENT NAME=a.example LOGIN=ann PORT=5\r\n", "220 ");
+	say("XCLIENT ADDR=192.0.2.1\r\n", "220 ");
+	assert_string_equal(s.name, "a.example");
+	assert_string_equal(s.login, "ann");
+	assert_int_equal(s.port, 5);
+	say("XCLIENT PORT=6\r\n", "220 ");
+	assert_string_equal(s.name, "a.example");
+	assert_string_equal(s.login, "ann");
+	assert_string_equal(client(), "192.0.2.1");
+	assert_int_equal(asked, 0);
+	say("XCLIENT ADDR=192.0.2.1\r\n", "220 ");	/* another, with the same address */
+	assert_string_equal(s.name, "");
+	assert_string_equal(s.login, "");
+	assert_int_equal(s.port, 0);
+	assert_int_equal(asked, 1);
+	say("XCLIENT NAME=b.example\r\n", "220 ");
+	say("XCLIENT ADDR=192.0.2.2 NAME=[TEMPUNAVAIL] LOGIN=bob\r\n", "220 ");
+	assert_string_equal(s.name, "");
+	assert_string_equal(s.login, "bob");
+}
+
 static void
 helo_said_before(void **state)
 {
@@ -409,6 +434,7 @@ main(void)
 		TEST(syntax),
 		TEST(client_takes_the_place),
 		TEST(client_unknown_has_no_rights),
+		TEST(several_commands_for_one_client),
 		TEST(helo_said_before),
 		TEST(lmtp_greets_as_itself),
 		TEST(past_a_limit),
