@@ -162,7 +162,7 @@ make_net_end(struct table_maker *m)
 	qsort(r, n, sizeof(*r), range_cmp);
 	while (n4 < n && !r[n4].is6)
 		n4++;
-	s.open.v = reallocarray(NULL, n, sizeof(*s.open.v));
+	s.open.v = reallocarray(NULL, n, sizeof(void *));
 	s.out = reallocarray(NULL, n, 2 * sizeof(*s.out));
 	if (s.open.v == NULL || s.out == NULL)
 		m->err = E_NOMEM;
