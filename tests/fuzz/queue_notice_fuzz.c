@@ -3,8 +3,9 @@
  * keeps its shape: its header fields and no others, three parts, lines of at most 998 octets, no bare CR or
  * LF, no NUL, and delivery-status fields that are known.
  *
- * Input: octet kind, octet state, octet code; then reply text, relay, ORCPT, ENVID up to a NUL each; the rest
- * is the original.
+ * Input: octet kind, octet state (its bits: expired, double bounce, owned, by, full, SMTPUTF8, to a UTF-8 address), octet
+ * code; then reply text, relay, ORCPT, ENVID, local part up to a NUL each; the rest is the original.  With RET=FULL
+ * what follows its header may be any lines.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -53,15 +54,24 @@ one_of(const char *line, size_t n, const char *const *set)
 	return (0);
 }
 
+static int
+is_ascii(const char *s, size_t n)
+{
+	for (; n != 0; n--)
+		if ((unsigned char)*s++ >= 0x80)
+			return (0);
+	return (1);
+}
+
 static void
-check(const char *s, size_t len)
+check(const char *s, size_t len, int utf8)
 {
 	static const char *const head[] = { "Date: ", "From: Mail Delivery System <MAILER-DAEMON@mx.example.org>",
-	    "To: <a@example.org>", "Subject: ", "Message-ID: ", "Auto-Submitted: auto-replied", "MIME-Version: 1.0",
+"To: <a@example.org>", "To: <\xc3\xa9@example.org>", "Subject: ", "Message-ID: ", "Auto-Submitted: auto-replied", "MIME-Version: 1.0",
 	    "Content-Type: multipart/report; report-type=delivery-status;", "\tboundary=",
 	    "Content-Transfer-Encoding: 8bit", NULL };
 	static const char *const status[] = { "Original-Envelope-Id: ", "Reporting-MTA: dns; ", "Received-From-MTA: ",
-	    "Arrival-Date: ", "Original-Recipient: ", "Final-Recipient: rfc822; b@example.net", "Action: ",
+	    "Arrival-Date: ", "Original-Recipient: ", "Final-Recipient: ", "Deliver-By-Date: ", "Action: ",
 	    "Status: ", "Remote-MTA: dns; ", "Diagnostic-Code: ", "Last-Attempt-Date: ", "Will-Retry-Until: ",
 	    "\t", NULL };
 	enum { HEAD, PREAMBLE, PART_HEAD, PART, END } at = HEAD;
@@ -107,6 +117,8 @@ check(const char *s, size_t len)
 		case PART:
 			if (part == 2 && n != 0)
 				CHECK(one_of(s + i, n, status));
+			if (part == 2)
+				CHECK(utf8 || is_ascii(s + i, n));
 			break;
 		default:
 			break;
@@ -125,14 +137,22 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static struct recipient r;
 	struct notice notice = { 0 };
 	struct buf b;
+	int utf8;
 
 	if (n < 3)
 		return (0);
 	memset(&m, 0, sizeof(m));
 	memset(&r, 0, sizeof(r));
 	notice.kind = (enum notice_kind)(p[0] % NOTICE_KINDS);
-	r.state = p[1] % 2 != 0 ? RCPT_EXPIRED : RCPT_FAILED;
+	r.state = p[1] & 1 ? RCPT_EXPIRED : RCPT_FAILED;
+	r.owed = p[0] / NOTICE_KINDS % OWED_KINDS;
 	notice.double_bounce = p[1] & 2;
+	notice.owned = p[1] & 4;
+	notice.by = notice.kind == NOTICE_DELAY && (p[1] & 8) != 0;
+	notice.full = p[1] & 16;
+	m.flags = p[1] & 32 ? MSGF_UTF8 : 0;
+	notice.to = p[1] & 64 ? "\xc3\xa9@example.org" : "a@example.org";
+	utf8 = (p[1] & (32 | 64)) != 0;
 	r.code = p[2] != 0 ? 400 + p[2] % 200 : 0;
 	p += 3;
 	n -= 3;
@@ -140,19 +160,19 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	take(r.relay, sizeof(r.relay), &p, &n);
 	take(r.orcpt, sizeof(r.orcpt), &p, &n);
 	take(m.envid, sizeof(m.envid), &p, &n);
-	memcpy(r.address, "b@example.net", sizeof("b@example.net"));
+	take(r.address, sizeof(r.address), &p, &n);
 	m.msgid = 127;
 	notice.hostname = "mx.example.org";
-	notice.to = "a@example.org";
 	notice.message = &m;
 	notice.rcpt = &r;
 	notice.nrcpt = 1;
 	notice.original = slice_make(p, n);
 	notice.msgid = 1000;
 	notice.expires = 1795305325;
+	notice.deadline = 1795305320;
 	buf_init(&b, 1u << 20);
 	CHECK(notice_write(&b, &notice) == E_OK);
-	check(buf_slice(&b).p, b.len);
+	check(buf_slice(&b).p, b.len, utf8);
 	buf_clear(&b);
 	return (0);
 }

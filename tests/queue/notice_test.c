@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "common/err.h"
+#include "common/limits.h"
 #include "queue/notice.h"
 
 #define WHEN 1795305325		/* Sat, 21 Nov 2026 23:55:25 */
@@ -123,6 +124,251 @@ test_golden(void **state)
 
 	assert_string_equal(got, want);
 	free(got);
+}
+
+/* The parts that a kind of notice has of its own, as a whole: from its subject, and from Arrival-Date on. */
+static void
+test_success(void **state)
+{
+	static const char head[] =
+	    "Subject: Mail delivered\r\n";
+	static const char readable[] =
+	    "This is the report on your message that you asked for.\r\n"
+	    "\r\n"
+	    "Queue ID: 3Z, received Sat, 21 Nov 2026 23:54:25 +0000\r\n"
+	    "\r\n"
+	    "<b@example.net>\r\n"
+	    "    has been delivered\r\n"
+	    "    maildir:\r\n"
+	    "        stored\r\n"
+	    "\r\n"
+	    "<c@example.net>\r\n"
+	    "    by way of <team@example.org>\r\n"
+	    "    is on its way: the next mail system has it, and may not tell of its end\r\n"
+	    "    mx.example.net[198.51.100.3]:25 said:\r\n"
+	    "        250 2.1.5 ok\r\n"
+	    "\r\n"
+	    "<team@example.org>\r\n"
+	    "    stands for several others; your message is on its way to them\r\n"
+	    "\r\n"
+	    "--=_postern-Z8\r\n"
+	    "Content-Description: Delivery report\r\n"
+	    "Content-Type: message/delivery-status\r\n"
+	    "\r\n"
+	    "Original-Envelope-Id: QQ314159\r\n"
+	    "Reporting-MTA: dns; mx.example.org\r\n"
+	    "Arrival-Date: Sat, 21 Nov 2026 23:54:25 +0000\r\n"
+	    "Deliver-By-Date: Sat, 21 Nov 2026 23:56:25 +0000\r\n"
+	    "\r\n"
+	    "Original-Recipient: rfc822;old@example.com\r\n"
+	    "Final-Recipient: rfc822; b@example.net\r\n"
+	    "Action: delivered\r\n"
+	    "Status: 2.1.5\r\n"
+	    "Diagnostic-Code: x-postern; stored\r\n"
+	    "Last-Attempt-Date: Sat, 21 Nov 2026 23:55:24 +0000\r\n"
+	    "\r\n"
+	    "Final-Recipient: rfc822; c@example.net\r\n"
+	    "Action: relayed\r\n"
+	    "Status: 2.1.5\r\n"
+	    "Remote-MTA: dns; mx.example.net\r\n"
+	    "Diagnostic-Code: smtp; 250 2.1.5 ok\r\n"
+	    "Last-Attempt-Date: Sat, 21 Nov 2026 23:55:24 +0000\r\n"
+	    "\r\n"
+	    "Final-Recipient: rfc822; team@example.org\r\n"
+	    "Action: expanded\r\n"
+	    "Status: 2.0.0\r\n"
+	    "\r\n"
+	    "--=_postern-Z8\r\n"
+	    "Content-Description: Header of the message\r\n"
+	    "Content-Type: text/rfc822-headers\r\n"
+	    "Content-Transfer-Encoding: 7bit\r\n"
+	    "\r\n"
+	    "Subject: hello\r\n"
+	    "From: a@example.org\r\n"
+	    "\r\n"
+	    "--=_postern-Z8--\r\n";
+	char *s, *at;
+
+	notice.kind = NOTICE_SUCCESS;
+	notice.deadline = WHEN + 60;
+	notice.nrcpt = 3;
+	(void)snprintf(message.envid, sizeof(message.envid), "QQ314159");
+	rcpt[1] = rcpt[0];
+	rcpt[0].state = RCPT_DELIVERED;
+	rcpt[0].owed = OWED_DELIVERED;
+	rcpt[0].code = 0;
+	rcpt[0].enhanced = (struct enhanced){ 2, 1, 5 };
+	(void)snprintf(rcpt[0].relay, sizeof(rcpt[0].relay), "maildir");
+	(void)snprintf(rcpt[0].text, sizeof(rcpt[0].text), "stored");
+	(void)snprintf(rcpt[0].orcpt, sizeof(rcpt[0].orcpt), "rfc822;old@example.com");
+	rcpt[1].state = RCPT_DELIVERED;
+	rcpt[1].owed = OWED_RELAYED;
+	rcpt[1].code = 250;
+	rcpt[1].enhanced = (struct enhanced){ 2, 1, 5 };
+	(void)snprintf(rcpt[1].address, sizeof(rcpt[1].address), "c@example.net");
+	(void)snprintf(rcpt[1].alias, sizeof(rcpt[1].alias), "team@example.org");
+	(void)snprintf(rcpt[1].text, sizeof(rcpt[1].text), "2.1.5 ok");
+	rcpt[2].state = RCPT_DELIVERED;
+	rcpt[2].owed = OWED_EXPANDED;
+	(void)snprintf(rcpt[2].address, sizeof(rcpt[2].address), "team@example.org");
+	s = written();
+	assert_non_null(strstr(s, head));
+	assert_non_null(at = strstr(s, "This is the report"));
+	assert_string_equal(at, readable);
+	free(s);
+
+	notice.rcpt = &rcpt[1];		/* the subject says what became of all of them */
+	notice.nrcpt = 1;
+	s = written();
+	assert_non_null(strstr(s, "Subject: Mail relayed\r\n"));
+	free(s);
+	notice.rcpt = &rcpt[2];
+	s = written();
+	assert_non_null(strstr(s, "Subject: Mail sent on\r\n"));
+	free(s);
+	notice.owned = 1;		/* RFC 3461 5.2.7.1: a list's owner learns nothing of the sender's envelope */
+	notice.rcpt = &rcpt[1];
+	s = written();
+	assert_null(strstr(s, "Original-Envelope-Id"));
+	assert_null(strstr(s, "by way of"));
+	free(s);
+}
+
+/* RFC 2852 4.1.3 and 5. */
+static void
+test_deadline(void **state)
+{
+	char *s;
+
+	notice.kind = NOTICE_DELAY;
+	notice.by = 1;
+	notice.deadline = WHEN;
+	notice.expires = WHEN + 86400;
+	rcpt[0].state = RCPT_DEFERRED;
+	rcpt[0].enhanced = (struct enhanced){ 4, 2, 1 };
+	s = written();
+	assert_non_null(strstr(s, "The time within which you wanted it delivered is over.\r\n"));
+	assert_non_null(strstr(s, "\r\nArrival-Date: Sat, 21 Nov 2026 23:54:25 +0000\r\n"
+	    "Deliver-By-Date: Sat, 21 Nov 2026 23:55:25 +0000\r\n\r\n"));
+	assert_non_null(strstr(s, "\r\nAction: delayed\r\nStatus: 4.4.7\r\n"));
+	free(s);
+
+	notice.kind = NOTICE_FAILURE;
+	notice.by = 0;
+	message.by_mode = BY_RETURN;
+	rcpt[0].state = RCPT_FAILED;
+	rcpt[0].attempts = 1;
+	rcpt[0].code = 450;
+	rcpt[0].enhanced = (struct enhanced){ 5, 4, 7 };
+	s = written();
+	assert_non_null(strstr(s, "        450 5.1.1 no such user here\r\n"
+	    "    was not delivered within the time that you asked for\r\n"));
+	assert_non_null(strstr(s, "\r\nAction: failed\r\nStatus: 5.4.7\r\n"));
+	free(s);
+}
+
+/* RET=FULL: what can stand in a part stands in it, octet for octet; what cannot comes back as its header. */
+static void
+test_full(void **state)
+{
+	static char line[TEXT_LINE_MAX + 20];
+	static const struct { struct slice original; const char *has; } t[] = {
+		{ SLICE_LIT("S: x\r\n\r\nbody\r\n"),
+		    "Content-Description: The message\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n"
+		    "\r\nS: x\r\n\r\nbody\r\n\r\n--=_postern-Z8--\r\n" },
+		{ SLICE_LIT("S: x\r\n\r\nb\xc3\xa9\r\n"), "message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n" },
+		{ SLICE_LIT("S: x\r\n\r\nno end"), "\r\nno end\r\n--=_postern-Z8--\r\n" },
+		{ SLICE_LIT("S: x\r\n\r\na\nb\r\n"), "text/rfc822-headers" },
+		{ SLICE_LIT("S: x\r\n\r\na\rb\r\n"), "text/rfc822-headers" },
+		{ SLICE_LIT("S: x\r\n\r\na\r"), "text/rfc822-headers" },
+		{ SLICE_LIT("S: x\r\n\r\na\0b\r\n"), "text/rfc822-headers" },
+		{ SLICE_LIT("S: x\r\n\r\n--=_postern-Z8\r\n"), "text/rfc822-headers" },
+		{ SLICE_LIT("S: x\r\n\r\n--=_postern-Z8"), "text/rfc822-headers" },
+		{ SLICE_LIT("S: x\r\n\r\n--=_postern-Z\r\n"), "message/rfc822" },
+		{ SLICE_LIT("\r\nbody alone\r\n"), "\r\n\r\n\r\nbody alone\r\n\r\n--=_postern" },
+		{ SLICE_LIT(""), "text/rfc822-headers" },
+	};
+	size_t i, n;
+	char *s;
+
+	notice.full = 1;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		notice.original = t[i].original;
+		s = written();
+		if (strstr(s, t[i].has) == NULL)
+			fail_msg("row %zu: %s", i, s);
+		free(s);
+	}
+	for (n = TEXT_LINE_MAX - 1; n <= TEXT_LINE_MAX + 1; n++) {
+		memset(line, 'x', n);
+		memcpy(line, "X: y\r\n\r\n", 8);
+		memset(line + 8, 'x', n);
+		memcpy(line + 8 + n, "\r\n", 2);
+		notice.original = slice_make(line, n + 10);
+		s = written();
+		assert_true((strstr(s, "message/rfc822\r\n") != NULL) == (n <= TEXT_LINE_MAX));
+		free(s);
+	}
+}
+
+/* RFC 6533: address forms, media types, encodings. */
+static void
+test_utf8(void **state)
+{
+	static const struct {
+		const char *to, *address, *orcpt, *header;
+		uint32_t flags;
+		const char *has[5];
+	} t[] = {
+		/* By SMTPUTF8, back to an ASCII address: the header goes encoded. */
+		{ "a@example.org", "j\xc3\xb6rg@example.net", "utf-8;j\\x{F6}rg@example.net", "S: \xc3\xa9\r\n\r\n", MSGF_UTF8,
+		    { "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n",
+		    "\r\nOriginal-Recipient: utf-8; j\xc3\xb6rg@example.net\r\nFinal-Recipient: utf-8; j\xc3\xb6rg@example.net\r\n",
+		    "message/global-headers\r\nContent-Transfer-Encoding: base64\r\n\r\nUzogw6kNCg==\r\n",
+		    "charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n", "\r\n<j\xc3\xb6rg@example.net>\r\n" } },
+		/* To one that needs SMTPUTF8 itself: as it is. */
+		{ "\xc3\xa9@example.org", "b@example.net", "", "S: \xc3\xa9\r\n\r\n", MSGF_UTF8,
+		    { "To: <\xc3\xa9@example.org>\r\n", "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n",
+		    "message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nS: \xc3\xa9\r\n",
+		    "message/global-delivery-status", "Final-Recipient: rfc822; b@example.net\r\n" } },
+		/* Without SMTPUTF8 (an alias led there): a part of 7 bits, the address in its escapes. */
+		{ "a@example.org", "j\xc3\xb6r+g@example.net", "utf-8;\xe2\x82\xac@example.net", "S: x\r\n\r\n", 0,
+		    { "Content-Type: message/delivery-status\r\n\r\n", "\r\nOriginal-Recipient: utf-8; \\x{20AC}@example.net\r\n",
+		    "\r\nFinal-Recipient: utf-8; j\\x{F6}r\\x{2B}g@example.net\r\n", "text/rfc822-headers", "7bit" } },
+		/* Escapes stay escapes there; what is none stays as it came. */
+		{ "a@example.org", "b@example.net", "utf-8;\\x{F6}@example.net", "S: x\r\n\r\n", 0,
+		    { "Original-Recipient: utf-8; \\x{F6}@example.net\r\n", "us-ascii", "7bit", "7bit", "7bit" } },
+		{ "\xc3\xa9@example.org", "b@example.net", "UTF-8;\\x{D800}\\x{10}\\x{110000}\\x{20ac}\\x{1F600}@x", "S: x\r\n\r\n",
+		    0, { "Original-Recipient: utf-8; \\x{D800}\\x{10}\\x{110000}\\x{20ac}\xf0\x9f\x98\x80@x\r\n", "8bit", "8bit",
+		    "8bit", "8bit" } },
+		/* What is no UTF-8 does not pass for it. */
+		{ "\xc3\xa9@example.org", "\xc3(\xc0\xaf\xed\xa0\x80\xf5\xc2\x85@x", "", "S: x\r\n\r\n", MSGF_UTF8,
+		    { "Final-Recipient: utf-8; ?(?\?\?\?\?\?\?\?@x\r\n", "8bit", "8bit", "8bit", "8bit" } },
+	};
+	size_t i, j;
+	char *s;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		message.flags = t[i].flags;
+		notice.to = t[i].to;
+		(void)snprintf(rcpt[0].address, sizeof(rcpt[0].address), "%s", t[i].address);
+		(void)snprintf(rcpt[0].orcpt, sizeof(rcpt[0].orcpt), "%s", t[i].orcpt);
+		notice.original = slice_str(t[i].header);
+		assert_int_equal(notice_needs_utf8(&notice), i != 0 && i != 2 && i != 3);
+		s = written();
+		for (j = 0; j < 5; j++)
+			if (strstr(s, t[i].has[j]) == NULL)
+				fail_msg("row %zu lacks %zu: %s", i, j, s);
+		free(s);
+	}
+	/* All of it in UTF-8, and RET=FULL. */
+	message.flags = MSGF_UTF8;
+	notice.to = "a@example.org";
+	notice.full = 1;
+	notice.original = SLICE_LIT("S: \xc3\xa9\r\n\r\n\xc3\xa9\r\n");
+	s = written();
+	assert_non_null(strstr(s, "message/global\r\nContent-Transfer-Encoding: base64\r\n\r\nUzogw6kNCg0Kw6kNCg==\r\n"));
+	free(s);
 }
 
 /* What each state of affairs must bring into the notice, and must not. */
@@ -303,6 +549,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_golden, setup),
+		cmocka_unit_test_setup(test_success, setup),
+		cmocka_unit_test_setup(test_deadline, setup),
+		cmocka_unit_test_setup(test_full, setup),
+		cmocka_unit_test_setup(test_utf8, setup),
 		cmocka_unit_test_setup(test_fields, setup),
 		cmocka_unit_test_setup(test_hostile, setup),
 		cmocka_unit_test_setup(test_long_lines, setup),
