@@ -268,6 +268,7 @@ static int
 check(struct scan *s, struct mailbox *m)
 {
 	struct slice all = slice_str(m->text);
+	const char *why;	/* the scanner may have said something about what follows */
 	struct addr a;
 	int err;
 
@@ -275,8 +276,10 @@ check(struct scan *s, struct mailbox *m)
 		return (address_is_utf8(all) ? E_OK : fail(s, "neither ASCII nor UTF-8"));
 	if (m->bare)
 		return (E_OK);
-	if ((err = addr_parse(&a, all, &s->why)) != E_OK)
+	if ((err = addr_parse(&a, all, &why)) != E_OK) {
+		s->why = why;
 		return (err);
+	}
 	memcpy(m->text, a.text, strlen(a.text) + 1);
 	return (E_OK);
 }

@@ -297,19 +297,22 @@ header_fix(struct buf *out, struct slice in, const struct header_facts *facts,
 	struct state s = { .out = out, .facts = facts, .rcpt = rcpt, .arg = arg };
 	struct slice f;
 	unsigned kind;
-	int err;
+	int err, begun = 0;
 
 	*why = "";
 	*field = slice_make("", 0);
 	if ((err = collect(&s, in, field, why)) != E_OK)
 		return (err);
 	*field = slice_make("", 0);
-	/* What this sending-on lacks stands in front, with its block. */
-	if (s.resent != 0 && (err = add_missing(&s, "Resent-", s.resent)) != E_OK)
-		return (err);
 	while (in.n != 0) {
 		f = take_field(&in);
 		kind = field_kind(field_name(f));
+		/* What this sending-on lacks stands in front of its block, and so is of it. */
+		if ((kind & F_RESENT) != 0 && !begun) {
+			begun = 1;
+			if ((err = add_missing(&s, "Resent-", s.resent)) != E_OK)
+				return (err);
+		}
 		if ((kind & (F_BCC | F_DROPPED)) == 0 && (err = copy_field(&s, f, kind)) != E_OK)
 			return (err);
 	}
