@@ -106,6 +106,7 @@ struct rcpt_expansion {
 	struct rcpt_end		*ends, **tail;		/* in the order in which they are reached, nearest first */
 	uint32_t		 nends;			/* without DISCARD */
 	uint32_t		 ends_max;		/* E_LIMIT past it */
+	uint32_t		 looked;		/* members looked at so far */
 	const struct rcpt_end	*good;			/* the first that takes mail; NULL so far */
 	/* the resolver's */
 	struct rcpt_node	*head, **node_tail;	/* lists whose members are still to be looked at */

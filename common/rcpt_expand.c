@@ -320,6 +320,7 @@ rcpt_expand_some(struct rcpt_expansion *x, uint32_t members)
 	int			 err;
 
 	for (; (n = x->head) != NULL && members != 0; members--) {
+		x->looked++;
 		err = member(x, n);
 		if (err != E_OK && err != E_NOTFOUND)
 			return (err);

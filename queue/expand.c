@@ -241,7 +241,7 @@ go_on(struct expand *x, uint32_t *budget)
 {
 	const struct recipient *from = &x->rcpt[x->at];
 	enum rcpt_kind kind = TO_REMOTE;
-	uint32_t slice = *budget;
+	uint32_t before = x->x.looked;
 	int err;
 
 	if (!x->running) {
@@ -258,8 +258,9 @@ go_on(struct expand *x, uint32_t *budget)
 		if ((err = rcpt_expand_begin(&x->x, x->conf, &x->scratch, from->address, EXPANSION_MAX)) == E_OK)
 			x->running = 1;
 	} else {
-		*budget = 0;
-		if ((err = rcpt_expand_some(&x->x, slice)) == E_AGAIN)
+		err = rcpt_expand_some(&x->x, *budget);
+		*budget -= x->x.looked - before;
+		if (err == E_AGAIN)
 			return (E_OK);
 		x->running = 0;
 		if (err == E_OK) {

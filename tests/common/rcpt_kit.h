@@ -27,7 +27,7 @@ struct kit_line {
 	int	 line;
 };
 
-struct kit {
+struct rcpt_kit {
 	struct conf		 conf;
 	struct conf_domain	 domains[KIT_DOMAINS];
 	struct table_maker	*make;
@@ -98,7 +98,7 @@ kit_value(struct buf *b, enum table_type type, char *value)
 
 /* One table of all its lines. */
 static void
-kit_table(struct kit *k, const char *name, enum table_type type, struct table *t)
+kit_table(struct rcpt_kit *k, const char *name, enum table_type type, struct table *t)
 {
 	struct table_value	 v = { .type = type };
 	char			 include[80];
@@ -142,7 +142,7 @@ kit_table(struct kit *k, const char *name, enum table_type type, struct table *t
 }
 
 static struct conf_domain *
-kit_domain(struct kit *k, const char *name)
+kit_domain(struct rcpt_kit *k, const char *name)
 {
 	for (size_t i = 0; i < k->conf.ndomains; i++)
 		if (strcmp(k->domains[i].name, name) == 0)
@@ -152,7 +152,7 @@ kit_domain(struct kit *k, const char *name)
 }
 
 static void
-kit_line(struct kit *k, char *line, int number)
+kit_line(struct rcpt_kit *k, char *line, int number)
 {
 	struct kit_line	*l = &k->lines[k->n];
 	struct conf_domain *d;
@@ -187,7 +187,7 @@ kit_line(struct kit *k, char *line, int number)
 }
 
 static void
-kit_open(struct kit *k, const char *text)
+kit_open(struct rcpt_kit *k, const char *text)
 {
 	struct conf_tables	*t = &k->conf.tables;
 	char			*save = NULL, name[300];
@@ -229,7 +229,7 @@ kit_open(struct kit *k, const char *text)
 }
 
 static void
-kit_close(struct kit *k)
+kit_close(struct rcpt_kit *k)
 {
 	table_maker_free(k->make);
 	free((char *)(uintptr_t)k->conf.image.p);

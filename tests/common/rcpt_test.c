@@ -78,7 +78,7 @@ static const char	tables[] =
     "sender-canonical swap@d.test paws@d.test\n"
     "sender-canonical paws@d.test swap@d.test\n";
 
-static struct kit	kit;
+static struct rcpt_kit	kit;
 
 static int
 setup(void **state)
@@ -328,7 +328,7 @@ test_carry_limit(void **state)
 	static const char	ext63[] = "+234567890123456789012345678901234567890123456789012345678901";
 	char			lines[512], address[128];
 	struct buf		out;
-	struct kit		k;
+	struct rcpt_kit		k;
 
 	for (int over = 0; over < 2; over++) {
 		(void)snprintf(lines, sizeof(lines), "domain d.test\ndelimiter +\nvirtual a@d.test %s@else.test\n",
@@ -346,7 +346,7 @@ test_carry_limit(void **state)
 
 /* a0 -> a1 -> ... -> an, which is a mailbox. */
 static void
-chain(struct kit *k, unsigned n, int aliases)
+chain(struct rcpt_kit *k, unsigned n, int aliases)
 {
 	struct buf	 b;
 
@@ -364,7 +364,7 @@ static void
 test_depth(void **state)
 {
 	struct rcpt_verdict		 v;
-	struct kit			 k;
+	struct rcpt_kit			 k;
 	struct buf			 out;
 	char				 want[64];
 
@@ -387,7 +387,7 @@ static void
 test_ends_max(void **state)
 {
 	struct buf	 b, out;
-	struct kit	 k;
+	struct rcpt_kit	 k;
 
 	buf_init(&b, 1u << 20);
 	assert_int_equal(buf_adds(&b, "domain d.test\naliases@d.test l /dev/null"), E_OK);
@@ -408,7 +408,7 @@ static void
 test_look_max(void **state)
 {
 	struct rcpt_verdict	 v;
-	struct kit		 k;
+	struct rcpt_kit		 k;
 	struct buf		 b;
 
 	for (unsigned n = RCPT_LOOK_MAX - 1; n <= RCPT_LOOK_MAX + 1; n++) {

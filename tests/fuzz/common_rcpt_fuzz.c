@@ -217,7 +217,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char			*text, *save = NULL, *asked[ASKED_MAX], *line;
 	struct kit_names	 names = { .n = 0 };
 	struct buf		 b;
-	struct kit		 k;
+	struct rcpt_kit		 k;
 	size_t			 nasked = 0, lines = 0;
 	uint8_t			 damage;
 	int			 includes = 0;

@@ -32,7 +32,7 @@ static const char	tables[] =
     "aliases@d.test ping pong@d.test\n"
     "aliases@d.test pong ping@d.test\n";
 
-static struct kit	kit;
+static struct rcpt_kit	kit;
 
 static int
 setup(void **state)
@@ -181,7 +181,7 @@ test_ends(void **state)
 
 /* A list of n members, and one recipient beside it: EXPANSION_MAX counts all. */
 static void
-big_list(struct kit *k, uint32_t n)
+big_list(struct rcpt_kit *k, uint32_t n)
 {
 	struct buf	 b;
 
@@ -200,7 +200,7 @@ test_expansion_max(void **state)
 	static const char *const names[] = { "l@d.test S", "alice@d.test" };
 	struct recipient	 rcpt[2], r;
 	struct expand		*x;
-	struct kit		 k;
+	struct rcpt_kit		 k;
 	int			 err;
 
 	named(&rcpt[0], names[0]);
@@ -231,7 +231,7 @@ test_memory(void **state)
 	static const char *const names[] = { "l@d.test S" };
 	size_t			 lo = 0, hi = 8u << 20, mid;
 	struct buf		 out;
-	struct kit		 k;
+	struct rcpt_kit		 k;
 
 	big_list(&k, 1000);
 	buf_init(&out, 1u << 20);

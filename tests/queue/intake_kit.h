@@ -26,6 +26,9 @@ struct kit {
 	unsigned	 nresult;
 	struct { uint32_t txn; enum txn_status status; } result[KIT_RESULTS];
 	uint64_t	 credit;
+	unsigned	 wakes, discards;
+	unsigned	 many;		/* accepted with more recipients than fit */
+	char		 last_rcpt[ADDRESS_MAX + 1];	/* of the last put, its last recipient */
 	char		 last_body[512];	/* the beginning of the last one accepted from memory */
 	uint32_t	 last_nrcpt;
 };
@@ -50,7 +53,15 @@ kit_submit(void *arg, struct store_op *op)
 	k->chunks += op->kind == STORE_CHUNKS;
 	k->drops += op->kind == STORE_DROP;
 	if (op->kind == STORE_PUT) {
-		KIT_CHECK(op->nrcpt >= 1 && op->nrcpt <= RCPT_MAX);
+		struct recipient r;
+
+		KIT_CHECK(op->nrcpt >= 1 && (op->rcpt_at != NULL || op->nrcpt <= RCPT_MAX));
+		if (op->rcpt_at != NULL)
+			op->rcpt_at(op, op->nrcpt - 1, &r);
+		else
+			r = op->rcpt[op->nrcpt - 1];
+		KIT_CHECK(r.index == op->nrcpt - 1 && r.next == 1795305325);
+		memcpy(k->last_rcpt, r.address, sizeof(k->last_rcpt));
 		KIT_CHECK(op->message->nrcpt == op->nrcpt && op->message->msgid == op->msgid);
 	}
 	if (op->kind == STORE_CHUNKS)
@@ -85,10 +96,11 @@ kit_accepted(void *arg, struct txn *t, struct recipient *rcpt)
 	struct kit *k = arg;
 	size_t n;
 
-	KIT_CHECK(rcpt != NULL && t->nrcpt >= 1 && !t->failed);
+	KIT_CHECK((rcpt != NULL || t->m.nrcpt > RCPT_MAX) && t->m.nrcpt >= 1 && !t->failed);
 	k->accepted++;
+	k->many += rcpt == NULL;
 	k->octets += t->m.body_len;
-	k->last_nrcpt = t->nrcpt;
+	k->last_nrcpt = t->m.nrcpt;
 	k->last_body[0] = '\0';
 	if (!t->streamed) {
 		KIT_CHECK(t->body->first != NULL);
@@ -98,6 +110,18 @@ kit_accepted(void *arg, struct txn *t, struct recipient *rcpt)
 		k->last_body[n] = '\0';
 	}
 	free(rcpt);
+}
+
+static void
+kit_wake(void *arg)
+{
+	((struct kit *)arg)->wakes++;
+}
+
+static void
+kit_discarded(void *arg, const struct txn *t, const char *address, int whole)
+{
+	((struct kit *)arg)->discards += whole ? 100 : 1;
 }
 
 static int64_t
@@ -114,6 +138,8 @@ static const struct intake_ops kit_ops = {
 	.accepted = kit_accepted,
 	.wall = kit_time,
 	.due = kit_time,
+	.wake = kit_wake,
+	.discarded = kit_discarded,
 };
 
 static inline void
@@ -168,14 +194,21 @@ kit_begin(struct kit *k, uint32_t txn)
 }
 
 static inline int
-kit_rcpt(struct kit *k, uint32_t txn)
+kit_rcpt_to(struct kit *k, uint32_t txn, const char *to, uint8_t notify)
 {
 	static struct ipc_txn_rcpt m;
 
 	memset(&m, 0, sizeof(m));
 	m.txn = txn;
-	strncpy(m.address, "b@example.net", sizeof(m.address) - 1);
+	m.notify = notify;
+	strncpy(m.address, to, sizeof(m.address) - 1);
 	return (KIT_SEND(k, TXN_RCPT, txn_rcpt, &m));
+}
+
+static inline int
+kit_rcpt(struct kit *k, uint32_t txn)
+{
+	return (kit_rcpt_to(k, txn, "b@example.net", 0));
 }
 
 static inline int

@@ -65,7 +65,7 @@ struct run {
 	struct buf	 in;		/* what the session did not take */
 	struct buf	 wait;		/* JOINED: client's octets not yet offered */
 	struct buf	 tables;	/* lines of table: */
-	struct kit	 kit;
+	struct rcpt_kit	 kit;
 	uint64_t	 now;
 	int		 opened;
 	int		 fail_begin;
