@@ -21,7 +21,6 @@ struct got {
 	char			*out;
 	size_t			 n;
 	unsigned		 received, fields, eight;
-	int			 done;
 };
 
 static void
@@ -67,7 +66,6 @@ filter(struct got *g, const struct header_limits *lim, const char *p, size_t n, 
 	g->received = h.received;
 	g->fields = h.fields;
 	g->eight = h.eight;
-	g->done = header_done(&h);
 }
 
 /* The length of name, blanks and colon at p; 0: no field. */
@@ -122,17 +120,13 @@ model(struct got *g, const struct header_limits *lim, const char *p, size_t n)
 	size_t	 i = 0, e, head, size = 0, from = 0, k;
 	const char *lf;
 
-	memset(g, 0, offsetof(struct got, out));
 	g->n = g->received = g->fields = g->eight = 0;
 	g->ev = HEADER_OK;
-	g->done = 0;
 	for (; i < n; i = e) {
 		lf = memchr(p + i, '\n', n - i);
 		e = lf != NULL ? (size_t)(lf + 1 - p) : n;
 		head = 0;
 		if (p[i] == '\r') {
-			/* The filter knows of the body with its first octet. */
-			g->done = e < n;
 			if (e - i < 2) {	/* the LF is missing */
 				put(g, slice_make(p + i, 1));
 				return;
@@ -151,7 +145,6 @@ model(struct got *g, const struct header_limits *lim, const char *p, size_t n)
 				put(g, SLICE_LIT("X-Mailbox-Line: "));
 			}
 			if (head == 0) {
-				g->done = 1;
 				put(g, SLICE_LIT("\r\n"));
 				break;
 			}

@@ -19,6 +19,7 @@
 #include "common/siphash.h"
 #include "common/utf8.h"
 #include "smtpd/session.h"
+#include "tests/common/rcpt_kit.h"
 #include "tests/common/table_kit.h"
 
 #define RECORD_MAX	(4u << 20)
@@ -31,6 +32,7 @@ struct run {
 	unsigned	 replies;	/* in the last call */
 	unsigned	 commits;
 	int		 begun;
+	int		 narrow;	/* the window of a section that is rewritten */
 	uint64_t	 now;
 };
 
@@ -121,7 +123,9 @@ op_commit(struct smtp_session *s)
 
 	must(r->begun && n == s->txn->body_len);
 	collect(r);		/* replies to chunks came before */
-	must(n <= s->env->conf->message_size_limit + HEADER_ADDED_MAX && s->txn->header.received <= HOPS_MAX);
+	must(s->txn->header.received <= HOPS_MAX);
+	if (!smtp_rewrite_wanted(s))
+		must(n <= s->env->conf->message_size_limit + HEADER_ADDED_MAX);
 	for (i = 0; i < n && s->txn->body != BODY_BINARY; i++) {
 		if (b[i] == '\r')
 			must(i + 1 < n && b[i + 1] == '\n');
@@ -198,7 +202,7 @@ answer(struct run *r)
 		smtp_result(&r->s, r->commits % 3 == 2 ? TXN_FULL : TXN_DURABLE, r->commits,
 		    r->now);
 	else if ((r->s.state & (ST_DATA | ST_BDAT)) != 0 && r->s.txn->blocked_ms != 0)
-		smtp_credit(&r->s, TXN_WINDOW, r->now);
+		smtp_credit(&r->s, r->narrow ? 50 : TXN_WINDOW, r->now);
 	else if (r->s.state == ST_ASK && strcmp(r->s.verb, "ETRN") == 0)
 		smtp_etrn_done(&r->s, r->s.messages % 2 == 0 ? &counted : NULL, r->now);
 	else if (r->s.state == ST_ASK) {
@@ -232,6 +236,7 @@ play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, un
 	r->s.lmtp = flags >> 7 & 1;
 	r->env.wall_s = 1800000000;
 	r->now = 5000;
+	r->narrow = (flags & 128) != 0;
 	smtp_open(&r->s, r->now);
 	collect(r);
 	must(r->replies == 1);
@@ -245,10 +250,15 @@ play(struct run *r, const struct conf *conf, unsigned flags, struct slice in, un
 			must(used <= have - off);
 			off += used;
 			collect(r);
+			if (r->narrow && r->s.txn != NULL && r->s.txn->rewriting)
+				r->s.txn->window = 60;
 			if (smtp_blocked(&r->s) && !smtp_closed(&r->s)) {
 				answer(r);
+				/* A rewritten header section may need more than one window. */
+				while ((r->s.state & (ST_DATA | ST_BDAT)) != 0 && smtp_blocked(&r->s))
+					answer(r);
 				if (r->s.state == ST_COMMIT)
-					answer(r);	/* it had waited for the name only */
+					answer(r);	/* it had waited for the name or for credit */
 				must(!smtp_blocked(&r->s) || smtp_closed(&r->s));
 				used = 1;
 			}
@@ -298,6 +308,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int			 seeded;
 	struct conf			 conf = { .hostname = "mx.example.org", .postmaster = "", .recipient_delimiter = "",
 					     .ndomains = 3, .domains = domains };
+	static struct rcpt_kit		 kit;
 	struct slice			 in;
 
 	if (size < 2 || size > 200000)
@@ -307,6 +318,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		idn_init();
 		(void)net_prefix_parse(&everybody, SLICE_LIT("::/0"));
 		domains[2].recipients = kit_present(rcpts, 1);
+		kit_open(&kit, "canonical @client.example @a-longer-name.example\n"
+		    "recipient-canonical bob@mx.example.org alice@mx.example.org\n");
 		seeded = 1;
 	}
 	conf.message_size_limit = (data[0] & 4) != 0 ? 100 : 1000000;
@@ -317,6 +330,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	domains[1].verify = (data[0] & 64) != 0;
 	if (domains[1].verify)
 		conf.smtpd.vrfy_from = conf.smtpd.expn_from = (struct conf_prefixes){ 1, &everybody };
+	if ((data[0] & 128) != 0) {
+		conf.tables = kit.conf.tables;
+		conf.smtpd.header_size_max = 200;
+		conf.smtpd.header_count_max = 5;
+		conf.smtpd.line_max = 80;
+	}
 	in = slice_make(data + 2, size - 2);
 	play(&whole, &conf, data[0], in, 0);
 	play(&cut, &conf, data[0], in, 2 + data[1]);
