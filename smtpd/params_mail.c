@@ -42,11 +42,11 @@ take_body(struct take *t)
 	static const char *const	 words[BODY_KINDS] = {
 		[BODY_7BIT] = "7BIT", [BODY_8BIT] = "8BITMIME", [BODY_BINARY] = "BINARYMIME",
 	};
-	uint8_t	i;
+	unsigned	i;
 
 	for (i = 0; i < BODY_KINDS; i++) {
 		if (slice_caseeq(t->v, slice_str(words[i]))) {
-			t->mp->body = i;
+			t->mp->body = (uint8_t)i;
 			return (E_OK);
 		}
 	}
