@@ -169,27 +169,43 @@ on_credit(struct deliver_peer *p, struct rd *r)
 	return (E_OK);
 }
 
+/*
+ * A shortage of ours is no fault of deliver's: with its channel it would lose final dots that it has the answers
+ * of.  We begin again; deliver keeps its results and its jobs, and says them again (F9).
+ */
+static void
+no_memory(void)
+{
+	log_fatal("no memory for what deliver reports");
+}
+
 static int
 on_result(struct deliver_peer *p, struct rd *r)
 {
 	struct ipc_job_result m;
 	struct job *job;
+	int err;
 
 	if (ipc_unpack_job_result(r, &m) != E_OK)
 		return (E_PROTO);
 	if ((job = job_find(p->q, m.job)) == NULL) {
 		if (p->synced)
 			return (E_OK);	/* cancelled meanwhile; JOB_DONE is acknowledged */
-		if (p->njobs >= PEER_JOBS_MAX || !job_id_genuine(p->q, m.job, m.msgid) ||
-		    (job = job_new(p->q, p, m.job, m.msgid, JOB_RCPT_MAX)) == NULL)
+		if (p->njobs >= PEER_JOBS_MAX || !job_id_genuine(p->q, m.job, m.msgid))
 			return (E_PROTO);
+		if ((job = job_new(p->q, p, m.job, m.msgid, JOB_RCPT_MAX)) == NULL)
+			no_memory();
 		job->replay = 1;
-		if (mail_get(p->q, m.msgid, &job->mail) == E_OK)
+		if ((err = mail_get(p->q, m.msgid, &job->mail)) == E_OK)
 			job->mail->jobs++;
+		else if (err == E_NOMEM)
+			no_memory();
 	}
 	if (job->peer != p || job->msgid != m.msgid)
 		return (E_PROTO);
-	return (add_result(p->q, job, &m));
+	if ((err = add_result(p->q, job, &m)) == E_NOMEM)
+		no_memory();
+	return (err);
 }
 
 static int
@@ -208,9 +224,8 @@ add_result(struct queue *q, struct job *job, const struct ipc_job_result *m)
 		job->rcpt[i].reported = 1;	/* the message is over: nothing to record */
 		return (job->mail == NULL ? E_OK : E_PROTO);
 	}
-	/* Without memory the channel ends; deliver keeps its results and says them again. */
 	if ((ch = change_new(q, CH_RESULT, m->index)) == NULL)
-		return (E_PROTO);
+		return (E_NOMEM);
 	job->rcpt[i].reported = 1;
 	ch->r = *m;
 	*job->results_tail = ch;
@@ -317,17 +332,21 @@ on_running(struct deliver_peer *p, struct rd *r)
 	struct recipient rcpt;
 	struct job *job;
 	uint16_t i;
+	int err;
 
 	if (ipc_unpack_job_running(r, &m) != E_OK || p->synced || job_find(q, m.job) != NULL)
 		return (E_PROTO);
-	if (p->njobs >= PEER_JOBS_MAX || !job_id_genuine(q, m.job, m.msgid) ||
-	    (job = job_new(q, p, m.job, m.msgid, m.nrcpt)) == NULL)
+	if (p->njobs >= PEER_JOBS_MAX || !job_id_genuine(q, m.job, m.msgid))
 		return (E_PROTO);
+	if ((job = job_new(q, p, m.job, m.msgid, m.nrcpt)) == NULL)
+		no_memory();
 	job->replay = 1;
 	job->whole = 1;
 	for (i = 0; i < m.nrcpt; i++)
 		(void)replayed_rcpt(job, m.index[i]);
-	if (mail_get(q, m.msgid, &job->mail) != E_OK) {
+	if ((err = mail_get(q, m.msgid, &job->mail)) != E_OK) {
+		if (err == E_NOMEM)
+			no_memory();
 		job->mail = NULL;
 		return (E_OK);
 	}
@@ -336,7 +355,7 @@ on_running(struct deliver_peer *p, struct rd *r)
 		if (m.index[i] >= job->mail->m.nrcpt)
 			return (E_PROTO);
 		if (mail_settle(q, job->mail, m.index[i]) != E_OK)
-			return (E_PROTO);
+			no_memory();
 	}
 	if (mail_recipient(q, job->mail, m.index[0], &rcpt) == E_OK &&
 	    (job->dest = route_dest(q, rcpt.address)) != NULL)

@@ -235,7 +235,7 @@ def test_F9_no_memory_for_the_queue(postern, hop, switch):
     load.stop()
     # A queue that cannot allocate what a report of deliver needs ends that channel, and deliver is replaced: final dots
     # not yet recorded, one on each of its connections, are then unsure (G3).
-    check(load, sink, server, duplicates=20 * len(phases))
+    check(load, sink, server, duplicates=0)
 
 
 def test_F20_a_second_server_on_the_same_store(postern, hop):
