@@ -41,6 +41,15 @@ def test_large_lists_stay_inside_the_sandbox():
     assert (rc, err) == (0, "")
 
 
+def test_tables_are_left_out_where_they_are_not_asked_for():
+    "posternctl looks for the socket: a table that cannot be read must not lock the operator out."
+    text = 'virtual-file = "/nonexistent/virtual"\n'
+    rc, out, err = conf(text)
+    assert rc == 1 and out == b"" and err == "c:1: virtual-file: /nonexistent/virtual: No such file or directory\n"
+    rc, out, err = conf(text, "-s", "-T")
+    assert (rc, err) == (0, "") and out.startswith(b"PCNF")
+
+
 def test_ids_of_root_are_refused():
     rc, out, err = conf("", "-u", "0", "-g", "0")
     assert rc == 1 and out == b"" and "must not be 0" in err
