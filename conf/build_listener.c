@@ -5,6 +5,7 @@
 #include "conf/value.h"
 
 #define SUBMIT_NAME	"submit"
+#define LMTP_NEVER	25
 
 static const struct conf_listener defaults = {
 	.kind = LISTEN_TCP, .path = "", .port = LISTENER_PORT, .connections = 10000, .per_address = 50,
@@ -168,6 +169,10 @@ build_finish_listeners(struct build *b)
 		    same_place(&n[i].l, &n[c->nlisteners - 1].l)))
 			errors_add(b->errors, n[i].line, "listener \"%s\": this name and this path are "
 			    "local-submission's; choose others or set local-submission = false", n[i].l.name);
+		if (n[i].l.lmtp && n[i].l.kind == LISTEN_TCP && n[i].l.port == LMTP_NEVER)
+			errors_add(b->errors, n[i].port_line != 0 ? n[i].port_line : n[i].line, "listener \"%s\": port "
+			    "25 is SMTP's and never LMTP's (RFC 2033 5); give another port or a unix: address",
+			    n[i].l.name);
 		if (n[i].l.kind == LISTEN_UNIX) {
 			if (n[i].port_line != 0)
 				errors_add(b->errors, n[i].port_line, "port: a unix: address has none");

@@ -63,6 +63,24 @@
   "c:6: connections: \"-1\": expected a number from 1 to 1000000\n" },
 { "listener a { }\nlog = stderr listener b {\n }\n",
   "c:2: listener \"b\" has the address and port of listener \"a\"\n" },
+{ "listener a {\n protocol = lmtp\n}\nlistener b { address = \"::1\"\n port = 25 protocol = lmtp }\n"
+  "listener c { address = \"unix:/x/y\" protocol = lmtp }\nlistener d { port = 24 protocol = lmtp }\n",
+  "c:1: listener \"a\": port 25 is SMTP's and never LMTP's (RFC 2033 5); give another port or a unix: address\n"
+  "c:5: listener \"b\": port 25 is SMTP's and never LMTP's (RFC 2033 5); give another port or a unix: address\n" },
+{ "listener a {\n address = \"unix:x\"\n port = 26\n protocol = x\n xclient-from = { y } }\n",
+  "c:2: address: \"x\": the path is not absolute (expected an absolute path of at most 107 octets)\n"
+  "c:3: port: a unix: address has none\n"
+  "c:4: protocol: \"x\": expected \"smtp\" or \"lmtp\"\n"
+  "c:5: xclient-from: \"y\": expected an address or a prefix such as \"10.0.0.0/8\" or \"2001:db8::/32\"\n" },
+{ "listener submit { }\n", "c:1: listener \"submit\": this name and this path are local-submission's; choose others or "
+  "set local-submission = false\n" },
+{ "runtime = /r\nlistener s { address = \"unix:/r/submit\" }\n", "c:2: listener \"s\": this name and this path are "
+  "local-submission's; choose others or set local-submission = false\n" },
+{ "listener a { address = \"unix:/r/x\" }\nlistener b { address = \"unix:/r/x\" }\n", "c:2: listener \"b\" has the "
+  "address and port of listener \"a\"\n" },
+{ "recipient-delimiter = \"a\"\nsmtpd { line-max = 999 }\n",
+  "c:1: recipient-delimiter: \"a\": expected at most 8 different characters of !#$%&'*+-/=?^_`{|}~\n"
+  "c:2: line-max: expected 0, which is no limit, or at least 1000 (RFC 5321 4.5.3.1.6)\n" },
 { "tls \"x\" { key = y }\n", "c:1: tls \"x\": this version has no TLS\n" },
 { "domain \"-a\" { }\n", "c:1: domain \"-a\": domain label starts with a hyphen (expected a domain name)\n" },
 { "domain a {\n deliver = \"lmtp:x\"\n recipients = { \"b@c\", \"d..e\" }\n aliases-file = x\n}\n",
