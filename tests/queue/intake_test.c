@@ -307,11 +307,77 @@ test_peer_dies(void **state)
 	assert_int_equal(k.drops, 1);
 }
 
+/* What a client asks for beside: into the records, in the terms of the store. */
+static void
+test_wishes(void **state)
+{
+	static const int64_t now = 1795305325;		/* kit_time() */
+	static const struct {
+		struct ipc_txn_begin b;
+		uint8_t header8;
+		uint32_t flags;
+		int64_t by_time, hold_until, due;
+	} t[] = {
+		{ { .protocol = PROTO_SMTP }, 0, 0, 0, 0, 0 },
+		{ { .protocol = PROTO_LMTP, .body = BODY_8BIT }, 0, MSGF_ESMTP | MSGF_LMTP | MSGF_BODY8, 0, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .body = BODY_BINARY, .utf8 = 1 }, 1, MSGF_ESMTP | MSGF_BODY8 | MSGF_UTF8 | MSGF_HEADER8,
+		    0, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .by_mode = BY_RETURN, .by_s = 60, .by_trace = 1 }, 0, MSGF_ESMTP | MSGF_BY_TRACE,
+		    1795305385, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .by_mode = BY_NOTIFY, .by_s = -60 }, 0, MSGF_ESMTP, 1795305265, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .by_mode = BY_NOTIFY, .by_s = BY_MAX_S }, 0, MSGF_ESMTP, 2795305324, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .hold_until = 1795305326 }, 0, MSGF_ESMTP, 0, 1795305326, 1 },
+		{ { .protocol = PROTO_ESMTP, .hold_until = 1795305325 }, 0, MSGF_ESMTP, 0, 0, 0 },	/* now is no wait */
+		{ { .protocol = PROTO_ESMTP, .hold_until = 5 }, 0, MSGF_ESMTP, 0, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .prioritized = 1, .priority = -9 }, 0, MSGF_ESMTP | MSGF_PRIORITIZED, 0, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .hold = 1 }, 0, MSGF_ESMTP | MSGF_HELD | MSGF_HELD_RULE, 0, 0, 0 },
+		{ { .protocol = PROTO_ESMTP, .local = 1, .uid = 1000 }, 0, MSGF_ESMTP | MSGF_LOCAL, 0, 0, 0 },
+	};
+	struct ipc_txn_begin b;
+	struct ipc_txn_rcpt rcpt = { .txn = 7, .notify = NOTIFY_SUCCESS, .address = "b@example.net",
+	    .orcpt = "rfc822;c@example.net" };
+	struct ipc_txn_commit c = { .txn = 7, .nrcpt = 1, .body_len = 14 };
+	const struct message *m;
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		b = t[i].b;
+		b.txn = 7;
+		b.session = 1;
+		b.client_port = 25;
+		b.ret = RET_HDRS;
+		(void)strncpy(b.envid, "e", sizeof(b.envid) - 1);
+		(void)strncpy(b.login, "alice", sizeof(b.login) - 1);
+		c.header8 = t[i].header8;
+		assert_int_equal(KIT_SEND(&k, TXN_BEGIN, txn_begin, &b), E_OK);
+		assert_int_equal(KIT_SEND(&k, TXN_RCPT, txn_rcpt, &rcpt), E_OK);
+		assert_int_equal(kit_chunk(&k, 7, 14), E_OK);
+		assert_int_equal(KIT_SEND(&k, TXN_COMMIT, txn_commit, &c), E_OK);
+		assert_non_null(k.head);
+		m = k.head->message;
+		assert_int_equal(m->flags, t[i].flags);
+		assert_int_equal(m->body, b.body);
+		assert_int_equal(m->by_mode, b.by_mode);
+		assert_int_equal(m->by_time, t[i].by_time);
+		assert_int_equal(m->hold_until, t[i].hold_until);
+		assert_int_equal(m->priority, b.priority);
+		assert_int_equal(m->uid, b.uid);
+		assert_int_equal(m->ret, RET_HDRS);
+		assert_string_equal(m->envid, "e");
+		assert_string_equal(m->login, "alice");
+		assert_int_equal(k.head->rcpt[0].notify, NOTIFY_SUCCESS);
+		assert_string_equal(k.head->rcpt[0].orcpt, "rfc822;c@example.net");
+		assert_int_equal(k.head->rcpt[0].next, now + t[i].due);
+		assert_true(kit_complete(&k, E_OK));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_small, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wishes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_protocol, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mismatch, setup, teardown),
