@@ -15,7 +15,7 @@
 static int
 may_ask(const struct smtp_session *s, const struct conf_domain *d)
 {
-	return (d->etrn_from.n == 0 || (!s->local && conf_prefixes_have(&d->etrn_from, &s->client)));
+	return (d->etrn_from.n == 0 || smtp_client_in(s, &d->etrn_from));
 }
 
 static int

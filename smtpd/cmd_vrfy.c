@@ -19,13 +19,13 @@
 int
 smtp_vrfy_allowed(const struct smtp_session *s)
 {
-	return (!s->local && conf_prefixes_have(&s->env->conf->smtpd.vrfy_from, &s->client));
+	return (smtp_client_in(s, &s->env->conf->smtpd.vrfy_from));
 }
 
 int
 smtp_expn_allowed(const struct smtp_session *s)
 {
-	return (!s->local && conf_prefixes_have(&s->env->conf->smtpd.expn_from, &s->client));
+	return (smtp_client_in(s, &s->env->conf->smtpd.expn_from));
 }
 
 static void

@@ -126,7 +126,7 @@ conn_begin(struct conn *c, const struct net_addr *proxy)
 		s->peer = s->client;
 	s->may_relay = (uint8_t)smtp_relays(s);
 	conn_log_open(c, proxy);
-	s->name_pending = (uint8_t)name_ask(c);
+	s->name_pending = (uint8_t)(!s->veiled && name_ask(c));
 	smtp_open(s, smtpd_now(d));
 	conn_poll(c, UV_READABLE);
 	conn_advance(c);

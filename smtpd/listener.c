@@ -31,8 +31,10 @@ limits(struct listener *l)
 	for (i = 0; i < conf->nlisteners; i++)
 		if (strcmp(conf->listeners[i].name, l->name) == 0)
 			l->conf = &conf->listeners[i];
+	/* It ends soon, or the snapshot that has it comes: without it nobody knows for whom a proxy stands here. */
+	l->max = 0;
 	if (l->conf == NULL)
-		return;		/* it ends soon, or the snapshot that has it comes: what was stays */
+		return;
 	l->max = l->conf->connections;
 	l->per_address = l->conf->per_address;
 	l->per_prefix = l->conf->per_prefix;

@@ -130,6 +130,12 @@ smtp_relays(const struct smtp_session *s)
 	    (!s->veiled && conf_may_relay(s->env->conf, &s->client)));
 }
 
+int
+smtp_client_in(const struct smtp_session *s, const struct conf_prefixes *list)
+{
+	return (!s->local && !s->veiled && conf_prefixes_have(list, &s->client));
+}
+
 size_t
 smtp_input(struct smtp_session *s, struct slice in, uint64_t now_ms)
 {

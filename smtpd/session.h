@@ -222,6 +222,8 @@ struct smtp_session {
 void	smtp_open(struct smtp_session *, uint64_t now_ms);
 /* Whether the client may send anywhere, by the snapshot now in use: for may_relay. */
 int	smtp_relays(const struct smtp_session *);
+/* Whether a right for these addresses is the client's. */
+int	smtp_client_in(const struct smtp_session *, const struct conf_prefixes *);
 /* Returns the octets taken.  The caller sends what is in env->out, then offers the rest again as
  * long as octets are taken and smtp_blocked() is false. */
 size_t	smtp_input(struct smtp_session *, struct slice, uint64_t now_ms);

@@ -250,7 +250,7 @@ own_address(struct smtp_session *s, const struct net_addr *a)
 	uint16_t		 port;
 
 	if (s->own_known)	/* a proxy's client reached the proxy */
-		return (net_addr_cmp(&s->own, a) == 0);
+		return (net_addr_cmp(&s->own, a) == 0 && !net_addr_is_any(a));
 	return (getsockname(conn_of(s)->fd, (struct sockaddr *)&ss, &len) == 0 &&
 	    net_addr_from_sockaddr(&own, &port, (struct sockaddr *)&ss) == E_OK &&
 	    net_addr_cmp(&own, a) == 0);

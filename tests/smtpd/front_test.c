@@ -3,6 +3,7 @@
  * XCLIENT and XFORWARD with what hangs on them, and what a reload changes for sessions that are open.
  */
 #include <fcntl.h>
+#include <time.h>
 
 #include "smtpd/proxy.h"
 #include "tests/smtpd/bed.h"
@@ -10,6 +11,7 @@
 enum { PROXIED = 1, SUBMIT, LMTP, SHARE = 3 };
 
 static int			 gone;		/* the snapshot without rights for 127.0.0.1 */
+static int			 only_mx;	/* or with one listener */
 static struct sockaddr_in	 proxied, lmtp;
 static char			 socket_path[64];
 
@@ -26,7 +28,7 @@ tweak(struct conf *c, struct conf_listener *l)
 {
 	static struct net_prefix	loopback, relay[2];
 
-	c->nlisteners = LISTENERS_ALL;
+	c->nlisteners = only_mx ? 1 : LISTENERS_ALL;
 	c->nrelay_from = 2;
 	c->relay_from = relay;
 	assert_int_equal(net_prefix_parse(&relay[0], SLICE_LIT("10.0.0.0/8")), E_OK);
@@ -80,7 +82,7 @@ front_setup(void **state)
 	struct bed	*b;
 	int		 all;
 
-	gone = 0;
+	gone = only_mx = 0;
 	bed_tweak = tweak;
 	snprintf(socket_path, sizeof(socket_path), "/tmp/postern-front-test.%ld", (long)getpid());
 	if (setup(state) != 0)
@@ -275,12 +277,16 @@ proxy_bad_or_none(void **state)
 static void
 proxy_in_time(void **state)
 {
-	int	fd = dial_to(&proxied), partly = dial_to(&proxied);
+	struct timespec	began, now;
+	int		fd = dial_to(&proxied), partly = dial_to(&proxied);
 
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	say(partly, "PROXY TCP4 192.0.2.7 198.51.1");
 	hear_nothing_yet(fd);
 	hear_end(fd);
 	hear_end(partly);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	assert_true(now.tv_sec - began.tv_sec >= PROXY_WAIT_MS / 1000 - 1);
 	close(fd);
 	close(partly);
 }
@@ -640,6 +646,34 @@ reload_counts_for_open_sessions(void **state)
 	close(uid);
 }
 
+/* Between the snapshot and the end of a listener that it has no more: nobody may pass for the proxy itself there. */
+static void
+listener_out_of_the_snapshot(void **state)
+{
+	struct bed	*b = *state;
+	char		 line[256];
+	ssize_t		 n;
+	int		 fd = greeted(b), proxy = dial_to(&proxied);
+
+	only_mx = gone = 1;
+	send_conf(b);
+	do {
+		say(fd, "XFORWARD PORT=1\r\n");
+		assert_true((n = recv(fd, line, sizeof(line), 0)) > 4);
+	} while (memcmp(line, "250 ", 4) == 0);
+	say(proxy, "PROXY TCP4 192.0.2.7 198.51.100.1 4000 25\r\n");	/* begun before: goes on */
+	hear(proxy, "220");
+	ehlo(proxy);
+	say(proxy, "XCLIENT ADDR=192.0.2.8\r\n");
+	hear(proxy, "550 5.7.1");
+	close(proxy);
+	proxy = dial_to(&proxied);
+	hear(proxy, "421 4.3.2");
+	hear_end(proxy);
+	close(proxy);
+	close(fd);
+}
+
 static void
 stop_with_a_header_awaited(void **state)
 {
@@ -676,6 +710,7 @@ main(void)
 		FRONT(lmtp_listener),
 		FRONT(xclient_moves_share_name_and_rights),
 		FRONT(reload_counts_for_open_sessions),
+		FRONT(listener_out_of_the_snapshot),
 		FRONT(stop_with_a_header_awaited),
 	};
 
