@@ -1,13 +1,14 @@
 /*
  * bdat.c -- BDAT: a chunk of a message, announced with its length.  Core.
  *
- * RFC 3030 2.  The octets behind a BDAT are never read as commands: a chunk that belongs to no message, or to
- * one that has failed, is read and thrown away to its last octet, and refused then.  So the
- * place in the stream is only lost where nobody can know it, a BDAT whose length cannot be read: that
- * ends the session, since what follows may be a chunk made to look like commands.
+ * RFC 3030 2.  The octets behind a BDAT are never read as commands: a chunk that belongs to no
+ * message, or to one that has failed, is read and thrown away to its last octet, and refused then.
+ * So the place in the stream is only lost where nobody can know it, a BDAT whose length cannot be
+ * read: that ends the session, since what follows may be a chunk made to look like commands.
  *
- * A message fails as a whole: the chunk that did it gets the reason, those behind it 503 until LAST, RSET or EHLO.
- * What is thrown away is bounded as for DATA (R4): a length past that bound ends the session at once.
+ * A message fails as a whole: the chunk that did it gets the reason, those behind it 503 until
+ * LAST, RSET or EHLO. What is thrown away is bounded as for DATA (R4): a length past that bound
+ * ends the session at once.
  */
 #include "common/err.h"
 #include "common/units.h"
@@ -62,7 +63,8 @@ cmd_bdat(struct smtp_session *s)
 	c->skip = stray(s);
 	gone = c->skip != NULL ? c->skipped : s->txn->octets_in;
 	if (err != E_OK || gone > patience || size > patience - gone) {
-		smtp_refuse_close(s, "discard", 552, "5.3.4", "message size exceeds the limit of %llu octets",
+		smtp_refuse_close(s, "discard", 552, "5.3.4",
+		    "message size exceeds the limit of %llu octets",
 		    (unsigned long long)smtp_body_limit(s));
 		return;
 	}

@@ -1,12 +1,14 @@
 /*
- * body.c -- DATA and what follows it, up to queue's answer; a message's octets, by DATA or BDAT.  Core.
+ * body.c -- DATA and what follows it, up to queue's answer; a message's octets, by DATA or BDAT.
+ * Core.
  *
  * RFC 5321 4.1.1.4, 4.5.2, 6.3.  A message that is refused on the way (too large, too many hops, no
  * room) is read on to its end, within a bound (R4), so that the client gets to
  * read why.  A bare CR or LF in DATA is refused at once and ends the session: nobody could say
  * where that message ends.  In a chunk its end is known, and only the message is refused.
  *
- * Octets go through the lines (lines.h, where they are asked about), the header section (header.h), and to queue.
+ * Octets go through the lines (lines.h, where they are asked about), the header section (header.h),
+ * and to queue.
  */
 #include <string.h>
 
@@ -190,8 +192,8 @@ smtp_body_room(const struct smtp_session *s)
 }
 
 /*
- * Where several rules are broken the first place counts, whatever the cuts: each rule shortens the run to what
- * is fine by it, and the next one sees only that.
+ * Where several rules are broken the first place counts, whatever the cuts: each rule shortens the
+ * run to what is fine by it, and the next one sees only that.
  */
 void
 smtp_body_take(struct smtp_session *s, struct slice run)
@@ -274,7 +276,8 @@ smtp_body_refuse(struct smtp_session *s, enum smtp_fate fate)
 	smtp_refuse(s, fates[fate].code, fates[fate].enhanced, "%s", fates[fate].text);
 }
 
-/* The end of a message that was not taken.  RFC 2033 4.2: by LMTP a reply for each recipient; it is one error. */
+/* The end of a message that was not taken.  RFC 2033 4.2: by LMTP a reply for each recipient; it
+ * is one error. */
 void
 smtp_body_reply(struct smtp_session *s, enum smtp_fate fate)
 {

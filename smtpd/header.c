@@ -67,7 +67,8 @@ is_name(char c)
 	return (c > ' ' && c < 127 && c != ':');
 }
 
-/* The first line of the message is a mailbox file's separator: line holds it up to its first octet behind the blanks. */
+/* The first line of the message is a mailbox file's separator: line holds it up to its first
+ * octet behind the blanks. */
 static int
 is_mailbox_line(const struct header *h, struct slice line)
 {

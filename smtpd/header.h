@@ -1,17 +1,18 @@
 /*
  * header.h -- the header section of a message, as it streams by (core: pure).
  *
- * RFC 5322 2.1, 2.2, 4.5; RFC 5321 6.3 (hops), 6.4.  Finds where the section ends and sees to it that every later
- * reader finds the same place: what goes out is what came in, with at most two things added.
+ * RFC 5322 2.1, 2.2, 4.5; RFC 5321 6.3 (hops), 6.4.  Finds where the section ends and sees to it
+ * that every later reader finds the same place: what goes out is what came in, with at most two
+ * things added.
  *  - A line that is no field, no continuation and not empty ends the section; an empty line is
- *    put in front of it.  A first line that begins with a blank continues nothing: it ends the section too.
- *  - A first line "From alice Sat Nov 21 ..." or ">From ..." is a mailbox file's separator, no field: with
- *    "X-Mailbox-Line: " in front it is one, and the section goes on.
- * A field is a name of printable ASCII without a colon, blanks (RFC 5322 4.5.8), and a colon; name and blanks are at
- * most HEADER_NAME_MAX octets.
+ *    put in front of it.  So does a first line that begins with a blank: it continues nothing.
+ *  - A first line "From alice Sat Nov 21 ..." or ">From ..." is a mailbox file's separator, no
+ *    field: with "X-Mailbox-Line: " in front it is one, and the section goes on.
+ * A field is a name of printable ASCII without a colon, blanks (RFC 5322 4.5.8), and a colon; name
+ * and blanks are at most HEADER_NAME_MAX octets.
  *
- * Lines end with CR LF: the caller has seen to that (data.h, lines.h).  However the input is cut, the octets
- * out, the counts and the event are the same.  The body costs nothing.
+ * Lines end with CR LF: the caller has seen to that (data.h, lines.h).  However the input is cut,
+ * the octets out, the counts and the event are the same.  The body costs nothing.
  */
 #ifndef SMTPD_HEADER_H
 #define SMTPD_HEADER_H
@@ -21,9 +22,9 @@
 
 #include "common/slice.h"
 
-#define HEADER_NAME_MAX		128	/* octets of a field's name; RFC 5322 has no limit but that of a line */
+#define HEADER_NAME_MAX		128	/* octets of a field's name, with blanks behind it */
 #define HEADER_ADDED_MAX	(16 + 2)	/* "X-Mailbox-Line: ", and CR LF */
-#define HEADER_HELD_MAX		(HEADER_NAME_MAX + HEADER_ADDED_MAX)	/* what may come out beside what goes in */
+#define HEADER_HELD_MAX		(HEADER_NAME_MAX + HEADER_ADDED_MAX)	/* what comes out beside what goes in */
 
 enum header_event {
 	HEADER_OK,
@@ -56,7 +57,8 @@ struct header {
 typedef int (*header_out)(void *arg, struct slice);
 
 void	header_init(struct header *);
-/* The next octets of the message, dots unstuffed.  Other than HEADER_OK: the message is refused, feed no more. */
+/* The next octets of the message, dots unstuffed.  Other than HEADER_OK: the message is refused,
+ * feed no more. */
 enum header_event header_feed(struct header *, const struct header_limits *, struct slice, header_out,
 	    void *arg);
 /* The message is over: a name that waited for its colon was none. */

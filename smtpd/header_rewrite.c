@@ -1,10 +1,10 @@
 /*
  * header_rewrite.c -- see header_rewrite.h.  Core.
  *
- * A field's body is cut at the commas, semicolons and colons of its top level; what is between two of them is a mailbox,
- * a group's name, or nothing.  An addr-spec is what stands in angle brackets behind a route, else the
- * whole piece.  Folding and comments inside one are obsolete and rare (4.4): they are left out to read it, and only an
- * address that is put anew loses them.
+ * A field's body is cut at the commas, semicolons and colons of its top level; what is between two
+ * of them is a mailbox, a group's name, or nothing.  An addr-spec is what stands in angle brackets
+ * behind a route, else the whole piece.  Folding and comments inside one are obsolete and rare
+ * (4.4): they are left out to read it, and only an address that is put anew loses them.
  */
 #include "smtpd/header_rewrite.h"
 
@@ -141,7 +141,8 @@ piece_end(struct walk *w, const struct piece *pc)
 	return (put(w, a.text, strlen(a.text)));
 }
 
-/* Up to the next separator of the top level; NULL if the rest cannot be read.  Behind an angle bracket nothing counts. */
+/* Up to the next separator of the top level; NULL if the rest cannot be read.  Behind an angle
+ * bracket nothing counts. */
 static const char *
 piece_read(struct piece *pc, const char *p, const char *end)
 {

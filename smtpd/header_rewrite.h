@@ -1,9 +1,10 @@
 /*
  * header_rewrite.h -- addresses in a header section, looked at and put anew (core: pure).
  *
- * RFC 5322 3.4, 3.6.2, 3.6.3, 3.6.6, 4.4.  In the fields that name people each addr-spec is shown to the caller; where
- * he writes another one, it takes the place of the old octets.  All else stays as it is, to the octet: display
- * names, comments, groups, routes, folding, fields that cannot be read to their end, and addresses without a domain.
+ * RFC 5322 3.4, 3.6.2, 3.6.3, 3.6.6, 4.4.  In the fields that name people each addr-spec is shown
+ * to the caller; where he writes another one, it takes the place of the old octets.  All else stays
+ * as it is, to the octet: display names, comments, groups, routes, folding, fields that cannot be
+ * read to their end, and addresses without a domain.
  */
 #ifndef SMTPD_HEADER_REWRITE_H
 #define SMTPD_HEADER_REWRITE_H

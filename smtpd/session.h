@@ -31,9 +31,9 @@
 
 #define REPLIES_HIGH		8192		/* replies waiting in env->out before input has to wait */
 #define REPLIES_MAX		(256u << 10)	/* cap of env->out: REPLIES_HIGH and LMTP's RCPT_MAX replies to one message */
-#define REWRITE_MAX		(1u << 20)	/* octets of a header section that is rewritten, where header-size-max is none */
+#define REWRITE_MAX		(1u << 20)	/* octets of a rewritten header section, and of the addresses put into it, where
+						 * header-size-max is none */
 #define REWRITE_STEP		32768	/* octets taken at once meanwhile, and given to queue at once */
-#define REWRITE_GROWTH		16	/* what becomes of it is at most so many times as long; else 452 */
 #define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
 #define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */

@@ -1,11 +1,12 @@
 /*
  * smtpd_bdat_fuzz.c -- a session of chunks against a slow model of the stream.
  *
- * The first four octets choose the set-up; of the rest, octets from 0x80 on stand for words (a verb, a
- * number, a line end), all others for themselves.  The model has the whole stream before it, knows few commands, and
- * reads a message anew from its first octet after every chunk.  The stream is cut where a command comes that it does not
- * know.  Session and model must agree, whole, cut and octet by octet, on the code of each reply, in order, on
- * each message that was committed, to the octet, and on whether and why the session ended.
+ * The first four octets choose the set-up; of the rest, octets from 0x80 on stand for words (a
+ * verb, a number, a line end), all others for themselves.  The model has the whole stream before
+ * it, knows few commands, and reads a message anew from its first octet after every chunk.  The
+ * stream is cut where a command comes that it does not know.  Session and model must agree, whole,
+ * cut and octet by octet, on the code of each reply, in order, on each message that was committed,
+ * to the octet, and on whether and why the session ended.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -250,7 +251,8 @@ commit(struct model *m)
 	m->st = M_HELO;
 }
 
-/* A BDAT line without its CR LF; where the stream goes on, NULL: the session is over.  *more: its chunk is not whole. */
+/* A BDAT line without its CR LF; where the stream goes on, NULL: the session is over.  *more:
+ * its chunk is not whole. */
 static const char *
 bdat(struct model *m, const char *arg, const char *next, const char *end, int *more)
 {

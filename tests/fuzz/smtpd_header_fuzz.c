@@ -1,10 +1,12 @@
 /*
- * smtpd_header_fuzz.c -- the header section against a plain model that has the whole message before it.
+ * smtpd_header_fuzz.c -- the header section against a plain model that has the whole message before
+ * it.
  *
- * The first three octets choose cuts and limits, the rest is the message; bare CR and LF are made CR LF first, as the
- * filter is promised.  Whole, cut and model must agree on the event, the counts and the octets let
- * out; these are the input with at most an X-Mailbox-Line in front and one empty line.  Fed
- * again, its own output comes out unchanged: whoever reads it later finds the same place.
+ * The first three octets choose cuts and limits, the rest is the message; bare CR and LF are made
+ * CR LF first, as the filter is promised.  Whole, cut and model must agree on the event, the counts
+ * and the octets let out; these are the input with at most an X-Mailbox-Line in front and one empty
+ * line.  Fed again, its own output comes out unchanged: whoever reads it later finds the same
+ * place.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
 /*
  * smtpd_header_rewrite_fuzz.c -- addresses in a header section.
  *
- * Oracles: nothing changed is the same octets; all changed to one address, that address is all that a second reading
- * finds, as often, and putting it anew changes nothing; fields and body are as many and where they were.
+ * Oracles: nothing changed is the same octets; all changed to one address, that address is all that
+ * a second reading finds, as often, and putting it anew changes nothing; fields and body are as
+ * many and where they were.
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -172,7 +172,8 @@ held_is_bounded(void **state)
 	assert_true(g.n <= HEADER_HELD_MAX + 1);
 }
 
-/* Each limit one below, at and one above, at every cut; the octets fed before it are let out or held. */
+/* Each limit one below, at and one above, at every cut; the octets fed before it are let out or
+ * held. */
 static void
 limits_all_cuts(void **state)
 {

@@ -1,11 +1,12 @@
 /*
  * smuggle_test.c -- all there is of CR, LF, dot and letter around the end of a message.
  *
- * Each sequence of up to SEQUENCE_MAX of these octets, behind the beginning of a line and in its midst, is sent
- * by DATA, and by BDAT with its count; a second message is hidden behind it.  What the RFC says about the octets is
- * looked for in the plainest way: the first CR LF . CR LF (RFC 5321 4.1.1.4), and whether a bare CR or LF stands before it.
- * Then: one message arrives, with exactly the octets before it; or none at all, and the session is over
- * (DATA) or still in step (BDAT).
+ * Each sequence of up to SEQUENCE_MAX of these octets, behind the beginning of a line and in its
+ * midst, is sent by DATA, and by BDAT with its count; a second message is hidden behind it.  What
+ * the RFC says about the octets is looked for in the plainest way: the first CR LF . CR LF (RFC
+ * 5321 4.1.1.4), and whether a bare CR or LF stands before it. Then: one message arrives, with
+ * exactly the octets before it; or none at all, and the session is over (DATA) or still in step
+ * (BDAT).
  */
 #include <stdarg.h>
 #include <stddef.h>
