@@ -31,7 +31,7 @@ struct job {
 	struct deliver_peer *peer;
 	struct mail	*mail;		/* NULL: the message is over; only acknowledgements are left */
 	struct sched_dest *dest;	/* NULL: it counts nowhere */
-	uint8_t		 replay;	/* from before this process started: its recipients come with the results */
+	uint8_t		 replay;	/* from before this channel: its recipients come with it, or with the results */
 	uint8_t		 whole;		/* all of the body was sent */
 	uint16_t	 n;
 	uint16_t	 room;
@@ -56,6 +56,8 @@ struct job *job_new(struct queue *, struct deliver_peer *, uint64_t id, uint64_t
 uint64_t	 job_id_new(struct queue *, uint64_t msgid);
 int		 job_id_genuine(const struct queue *, uint64_t id, uint64_t msgid);
 void	job_free(struct queue *, struct job *);
+/* Whether a deliver that outlived its channel is still at work on this recipient. */
+int	job_holds(const struct queue *, const struct mail *, uint32_t index);
 /* As much of the body as credit and the channel take. */
 void	job_send_body(struct queue *, struct job *);
 /* What came is passed on to outcome.c; recipients without a word get this one. */

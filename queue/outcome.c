@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "queue/dispatch.h"
 #include "queue/outcome.h"
 
 static void	append(struct queue *, struct mail *, struct change *);
@@ -270,7 +271,8 @@ op_finish(struct mail_op *o, int err)
 		next = ch->next;
 		if (ch->kind == CH_DEADLINE && !ch->stale && err == E_OK)
 			qlog_deadline(&o->m, ch->index);
-		if (ch->kind <= CH_RETRY)
+		/* "Unsure" was written as its channel ended, but the deliver lives and goes on: no second attempt. */
+		if (ch->kind <= CH_RETRY && !job_holds(q, m, ch->index))
 			mail_forget_item(q, m, ch->index);
 		if (ch->ack_job != 0)
 			queue_ack(q, ch->ack_peer, ch->ack_job);

@@ -100,6 +100,7 @@ struct queue {
 
 	struct mail	*mails;
 	uint32_t	 nchange;		/* changes not durable yet */
+	uint32_t	 nreplay;		/* jobs from before their channel */
 	struct mail_op	*failed;		/* the store could not: again at the next tick */
 	struct change	*free_changes;
 	struct mail	*timed;			/* messages in memory with a deadline (RFC 2852) */

@@ -146,9 +146,25 @@ job_free(struct queue *q, struct job *job)
 		change_free(q, ch);
 	}
 	HASH_DEL(q->jobs, job);
+	q->nreplay -= job->replay;
 	job->peer->njobs--;
 	free(job->rcpt);
 	free(job);
+}
+
+int
+job_holds(const struct queue *q, const struct mail *m, uint32_t index)
+{
+	const struct job *job;
+
+	if (q->nreplay == 0)
+		return (0);
+	for (job = q->jobs; job != NULL; job = job->hh.next) {
+		for (uint16_t i = 0; job->replay && job->mail == m && i < job->n; i++)
+			if (job->rcpt[i].index == index && !job->rcpt[i].reported)
+				return (1);
+	}
+	return (0);
 }
 
 /* The credit window: what was sent and not given back never exceeds JOB_WINDOW. */
@@ -196,6 +212,7 @@ on_result(struct deliver_peer *p, struct rd *r)
 		if ((job = job_new(p->q, p, m.job, m.msgid, JOB_RCPT_MAX)) == NULL)
 			no_memory();
 		job->replay = 1;
+		p->q->nreplay++;
 		if ((err = mail_get(p->q, m.msgid, &job->mail)) == E_OK)
 			job->mail->jobs++;
 		else if (err == E_NOMEM)
@@ -341,6 +358,7 @@ on_running(struct deliver_peer *p, struct rd *r)
 	if ((job = job_new(q, p, m.job, m.msgid, m.nrcpt)) == NULL)
 		no_memory();
 	job->replay = 1;
+	q->nreplay++;
 	job->whole = 1;
 	for (i = 0; i < m.nrcpt; i++)
 		(void)replayed_rcpt(job, m.index[i]);

@@ -3,10 +3,12 @@
 Each message carries a number.  A client keeps the numbers of the messages that got their 250; at the end
 each of them must be at the next hop, and none twice beyond what G3 allows."""
 import collections
+import ctypes
 import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -227,3 +229,40 @@ def test_smtpd_gone_in_mid_transaction_reclaims_space(postern, hop):
     lib.wait_for("its space to be free again", lambda: server.queue_figures()["store_octets"] < 2 << 20)
     server.send(to="y@dest.example")
     sink.wait(1)
+
+
+def channel_between(one, other):
+    "A descriptor of one's that leads to other, by their process ids."
+    ends = {}
+    for line in subprocess.run(["ss", "-xpH"], capture_output=True, text=True, check=True).stdout.splitlines():
+        words = line.split()
+        for pid, fd in re.findall(r"pid=(\d+),fd=(\d+)", line):
+            ends.setdefault(int(pid), []).append((int(fd), words[5], words[7]))
+    theirs = {mine for _, mine, _ in ends[other]}
+    return next(fd for fd, _, peer in ends[one] if peer in theirs)
+
+
+@pytest.mark.skipif(not lib.ROOT, reason="reaching into a daemon needs root")
+def test_a_channel_that_breaks_with_both_alive_makes_no_duplicate(postern, hop):
+    "The next hop takes longer for its answer than the retry step; queue and deliver lose each other meanwhile."
+    slow = threading.Event()
+    sink = hop(script=lambda stage, session: slow.wait(20) and None if stage == "dot" else None)
+    server = postern('queue { retry = { "1s" } }\n', route=f"smtp:[127.0.0.1]:{sink.port}")
+    msgid = server.send(to="x@dest.example")
+    lib.wait_for("the message at the hop", lambda: "DATA" in sink.commands)
+    time.sleep(0.3)
+    pids = {(d["name"], d["role"]): d["pid"] for d in server.json("status")["daemons"]}
+    deliver, queue = pids["deliver", "remote"], next(p for (name, _), p in pids.items() if name == "queue")
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(queue)
+    fd = libc.syscall(438, pidfd, channel_between(queue, deliver), 0)       # pidfd_getfd
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    with socket.socket(fileno=fd) as channel:
+        channel.send(b"no message of ours")     # deliver ends the channel, and both get a new one
+    os.close(pidfd)
+    server.wait_log("queue has gone .* 1 jobs go on")
+    time.sleep(4)                       # several retry steps
+    slow.set()
+    server.wait_log(f"{msgid} .*status=delivered")
+    server.wait_empty()
+    assert len(sink.messages) == 1 and sink.sessions == 1
