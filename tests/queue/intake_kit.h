@@ -60,7 +60,8 @@ kit_submit(void *arg, struct store_op *op)
 			op->rcpt_at(op, op->nrcpt - 1, &r);
 		else
 			r = op->rcpt[op->nrcpt - 1];
-		KIT_CHECK(r.index == op->nrcpt - 1 && r.next == 1795305325);
+		KIT_CHECK(r.index == op->nrcpt - 1 && r.next == 1795305325 +
+		    (op->message->hold_until > 1795305325 ? op->message->hold_until - 1795305325 : 0));
 		memcpy(k->last_rcpt, r.address, sizeof(k->last_rcpt));
 		KIT_CHECK(op->message->nrcpt == op->nrcpt && op->message->msgid == op->msgid);
 	}
