@@ -162,11 +162,11 @@ conn_open(struct listener *l, int fd, const struct client *who)
 	struct smtpd	*d = l->d;
 	struct conn	*c;
 	const char	*why = "no memory for a connection";
-	int		 proxied = is_proxied(l, who), counted = 0, err;
+	int		 proxied = is_proxied(l, who), counted = 0;
 
 	/* A proxy's client has its share once it is known. */
 	if (!proxied && (who->local || !conf_may_relay(d->env.conf, &who->addr))) {
-		if ((err = share_take(l, who, &why)) != E_OK) {
+		if (share_take(l, who, &why) != E_OK) {
 			refuse(l, fd, who, why);
 			return;
 		}

@@ -75,7 +75,7 @@ listener_unref(struct listener *l)
 void
 listener_open(struct smtpd *d, const char *name, int fd)
 {
-	struct sockaddr_storage	 ss;
+	struct sockaddr_storage	 ss = { 0 };
 	socklen_t		 len = sizeof(ss);
 	struct listener		*l;
 	int			 on = 1;

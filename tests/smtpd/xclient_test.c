@@ -243,6 +243,8 @@ client_unknown_has_no_rights(void **state)
 	say("XCLIENT ADDR=[UNAVAILABLE]\r\n", "220 ");
 	assert_int_equal(s.may_relay, 0);
 	assert_string_equal(client(), "::");
+	conf.smtpd.vrfy_from = (struct conf_prefixes){ 1, &relaying };
+	assert_false(smtp_vrfy_allowed(&s));
 	say("XCLIENT LOGIN=ann\r\n", "220 ");
 	assert_int_equal(s.may_relay, 1);
 	say("XCLIENT ADDR=[unavailable]\r\n", "220 ");		/* another: not ann */
@@ -250,6 +252,8 @@ client_unknown_has_no_rights(void **state)
 	assert_string_equal(s.login, "");
 	say("XCLIENT ADDR=IPV6:2001:db8::1\r\n", "220 ");
 	assert_int_equal(s.may_relay, 1);
+	assert_true(smtp_vrfy_allowed(&s));
+	conf.smtpd.vrfy_from.n = 0;
 }
 
 /* A command line is short: a client may need two. */
