@@ -117,11 +117,14 @@ int
 outgoing_result(struct outgoing *o, const struct submit *s, size_t count, enum verdict v, outgoing_say say)
 {
 	const struct submit_answer *a, *last = NULL;
-	struct submit_rcpt *r;
+	struct submit_rcpt *r, plain;
 	size_t i, again = 0;
+	int too_many;
 
 	for (i = 0; i < count; i++) {
 		r = &o->rcpt[i];
+		plain = (struct submit_rcpt){ .address = r->address, .notify = r->notify };
+		too_many = v == VERDICT_SENT && submit_too_many(&r->answer);
 		switch (verdict_fate(s, r, v)) {
 		case FATE_SENT:
 			o->sent++;
@@ -136,15 +139,14 @@ outgoing_result(struct outgoing *o, const struct submit *s, size_t count, enum v
 			last = a;
 			break;
 		default:
-			if (v == VERDICT_SENT && submit_too_many(&r->answer))
-				o->rcpt[again++] = (struct submit_rcpt){ .address = r->address, .notify = r->notify };
-			else
-				o->late[o->nlate++] = (struct submit_rcpt){ .address = r->address, .notify = r->notify };
+			if (!too_many)
+				o->late[o->nlate++] = plain;
 			break;
 		}
+		submit_answer_clear(&r->answer);
+		if (too_many)
+			o->rcpt[again++] = plain;	/* at most this place, which is free now */
 	}
-	for (i = again; i < count; i++)
-		submit_answer_clear(&o->rcpt[i].answer);
 	memmove(o->rcpt + again, o->rcpt + count, (o->n - count) * sizeof(*o->rcpt));
 	o->n = again + o->n - count;
 	return (o->n != 0);

@@ -419,8 +419,9 @@ def test_hostile_files(server):
     stage = server.dir / "stage"
     stage.mkdir()
 
-    def put(n, *args, **kw):
+    def put(n, *args, mode=0o640, **kw):
         craft(stage / name(n), *args, **kw)
+        os.chmod(stage / name(n), mode)
         os.rename(stage / name(n), d / name(n))
     (d / name(1)).symlink_to(outside)
     os.link(outside, d / name(2))
@@ -436,8 +437,7 @@ def test_hostile_files(server):
     put(11, HEAD.replace(b"to 0 bob@local.example", b"to 0 bob@local.example>\x01"))
     put(12, HEAD.replace(b"from", b"uid 0\nfrom"))           # who he is is not his to say
     put(13, b"postern-drop 1\nfrom \n" + b"to 0 bob@local.example\n" * 10001 + b"data\n")
-    put(14, HEAD)
-    os.chmod(d / name(14), 0o4640)
+    put(14, HEAD, mode=0o4640)
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(str(d / name(15)))
     (d / "core").write_text("x")
