@@ -44,8 +44,8 @@ int	 rcpt_target(const struct conf *, const struct rcpt_name *, const struct rcp
 	    char dst[ADDRESS_MAX + 1]);
 
 /* One line of a trace: "a@x -> b@y, c@z, ..." */
-void	 rcpt_trace_targets(rcpt_trace *, void *, const char *subject, const struct table *, const struct table_value *);
-void	 rcpt_trace_catch_all(rcpt_trace *, void *, const char *subject, const struct conf_domain *);
-void	 rcpt_trace_end(rcpt_trace *, void *, const char *subject, const struct rcpt_step *);
+void	 rcpt_trace_targets(rcpt_trace *, void *, const char *, const struct table *, const struct table_value *);
+void	 rcpt_trace_catch_all(rcpt_trace *, void *, const char *, const struct conf_domain *);
+void	 rcpt_trace_end(rcpt_trace *, void *, const char *, const struct rcpt_step *);
 
 #endif

@@ -82,7 +82,7 @@ key_of(char key[ADDRESS_MAX + 1], const char *address, enum rcpt_kind kind)
 {
 	size_t i;
 
-	for (i = 0; address[i] != '\0' && i < ADDRESS_MAX; i++)
+	for (i = 0; i < ADDRESS_MAX && address[i] != '\0'; i++)
 		key[i] = (char)(kind == TO_MAILBOX && address[i] >= 'A' && address[i] <= 'Z' ?
 		    address[i] + ('a' - 'A') : address[i]);
 	key[i] = '\0';
