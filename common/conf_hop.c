@@ -21,7 +21,7 @@ host_canonical(char dst[static DOMAIN_MAX + 1], struct slice s)
 		net_addr_str(&ip, dst);
 		return (E_OK);
 	}
-	return (domain_parse(dst, s, NULL));
+	return (domain_parse_utf8(dst, s, NULL));
 }
 
 int

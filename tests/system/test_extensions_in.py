@@ -74,7 +74,10 @@ def test_etrn_and_posternctl_know_the_domain_in_both_forms(utf8):
 
 
 def test_bad_names_are_refused_with_file_and_line(postern):
-    server = postern('domain "a\u200db.example" { deliver = "mx" }\n', start=False)
+    server = postern('route "b\u00fccher.example" { via = "smtp:[m\u00fcller.example]:25" }\n'
+                     'postmaster = "j\u00fcrgen@m\u00fcller.example"\n', start=False, hostname="m\u00fcller.example")
+    assert server.ctl("check").returncode == 0
+    server.write_conf('domain "a\u200db.example" { deliver = "mx" }\n')
     run = server.ctl("check", check=False)
     assert run.returncode != 0 and re.search(rb"postern.conf:\d+: ", run.stderr + run.stdout)
 
