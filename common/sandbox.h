@@ -36,7 +36,7 @@ enum {					/* groups of system calls beyond the base set */
 	SB_MAILDIR = 1 << 4,		/* openat2/openat, mkdirat, linkat, unlinkat, renameat2, write, fsync, fstat */
 	SB_THREADS = 1 << 5,		/* clone with thread flags, set_robust_list, rseq, sched_yield */
 	SB_RECVFD = 1 << 6,		/* recvmsg with descriptors is in the base set; this adds what mapping a conf memfd needs: fstat, mmap private read-only */
-	SB_PAIR = 1 << 7,		/* socketpair(UNIX, STREAM), and send, receive, shut down on it */
+	SB_PAIR = 1 << 7,		/* socketpair(UNIX, STREAM), and send and receive on it */
 };
 
 struct sandbox {

@@ -23,7 +23,7 @@
 #include "common/log.h"
 #include "common/sandbox_parts.h"
 
-#define ANY_SOCKET	(SB_ACCEPT | SB_CONNECT | SB_UDP | SB_PAIR)
+#define ANY_SOCKET	(SB_ACCEPT | SB_CONNECT | SB_UDP)
 #define FILES		(SB_STORE | SB_MAILDIR)
 #define ALL		0		/* every daemon */
 #define TYPE_MASK	(~(scmp_datum_t)(SOCK_NONBLOCK | SOCK_CLOEXEC))
@@ -69,7 +69,7 @@ static const struct call calls[] = {
 
 	{ SB_ACCEPT, SCMP_SYS(accept4) },
 	{ ANY_SOCKET, SCMP_SYS(getpeername) }, { ANY_SOCKET, SCMP_SYS(getsockname) },
-	{ ANY_SOCKET, SCMP_SYS(shutdown) }, { ANY_SOCKET, SCMP_SYS(recvfrom) },
+	{ ANY_SOCKET, SCMP_SYS(shutdown) }, { ANY_SOCKET | SB_PAIR, SCMP_SYS(recvfrom) },
 	{ SB_CONNECT | SB_UDP, SCMP_SYS(connect) }, { SB_CONNECT | SB_UDP, SCMP_SYS(bind) },
 
 	{ FILES | SB_RECVFD, SCMP_SYS(fstat) }, { FILES | SB_RECVFD, SCMP_SYS(newfstatat) },
