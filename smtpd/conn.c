@@ -132,7 +132,7 @@ conn_begin(struct conn *c, const struct net_addr *proxy)
 	conn_advance(c);
 }
 
-/* Refused once it is known who it is.  It may have sent more already: the refusal has to be read first. */
+/* Refused once it is known who it is.  It may have sent more already, which would take the refusal back if it were left. */
 void
 conn_refuse(struct conn *c, const char *why)
 {
@@ -141,12 +141,13 @@ conn_refuse(struct conn *c, const char *why)
 
 	c->d->counter[COUNT_REFUSED]++;
 	conn_log_refused(c->l, &who, why);
-	c->proxied = 0;
 	c->ended = 1;		/* that was its line */
 	s->verb = "";
 	smtp_replyf(s, 421, "4.7.0", "%s %s", c->d->env.conf->hostname, why);
-	smtp_close(s, "refused");
-	conn_advance(c);
+	conn_send(c);
+	if (recv(c->fd, c->d->rbuf, READ_MAX, MSG_DONTWAIT) == -1)
+		log_debug("refused client has said nothing more");
+	conn_close(c);
 }
 
 /* Whether it begins with a PROXY header. */

@@ -329,6 +329,11 @@ proxy_limits_by_the_client(void **state)
 	hear(more, "421 4.7.0 mx.example.org too many connections from your address");
 	hear_end(more);
 	close(more);
+	more = dial_to(&proxied);		/* what it says along with it does not take our words back */
+	say(more, "PROXY TCP4 192.0.2.7 198.51.100.1 4000 25\r\nEHLO client.example\r\n");
+	hear(more, "421 4.7.0");
+	hear_end(more);
+	close(more);
 	more = dial_as("192.0.2.8");
 	hear(more, "220 ");
 	close(more);
