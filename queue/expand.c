@@ -64,7 +64,6 @@ expand_free(struct expand *x)
 	if (x == NULL)
 		return;
 	HASH_CLEAR(hh, x->set);
-	free(x->v);
 	arena_clear(&x->scratch);
 	arena_clear(&x->mem);
 	free(x);
@@ -286,7 +285,7 @@ finish(struct expand *x)
 	/* All that there is leads nowhere: the client still has the message, and is told. */
 	if (x->nempty != 0 && x->nempty == x->n)
 		return (E_LIMIT);
-	if (x->nout != 0 && (x->v = calloc(x->nout, sizeof(*x->v))) == NULL)
+	if ((x->v = arena_alloc(&x->mem, x->nout * sizeof(*x->v))) == NULL)
 		return (E_NOMEM);
 	for (o = x->outs; o != NULL; o = o->next)
 		x->v[i++] = o;

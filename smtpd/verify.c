@@ -29,14 +29,34 @@ take(struct smtp_session *s)
 	smtp_reply(s, code, enhanced, text);
 }
 
-/* The recipient that was asked about comes off. */
+/* Its enhanced code, if it is of the class that the reply has. */
+static const char *
+of_class(const struct ipc_verify_result *r, uint8_t cls, const char *other, char dst[static ENHANCED_STRLEN])
+{
+	return (r->enhanced.cls == cls ? enhanced_str(&r->enhanced, dst) : other);
+}
+
+/* The recipient that was asked about comes off: NULL for "not now", for no fault of its own. */
 static void
-drop(struct smtp_session *s)
+drop(struct smtp_session *s, const struct ipc_verify_result *r)
 {
 	struct smtp_txn	*t = s->txn;
+	char		 to[SHOWN_MAX], words[WORDS_MAX], code[ENHANCED_STRLEN];
 
 	s->env->rcpts -= t->rcpts.len - t->ask_len;
+	/* Its record still lies behind the end: NOTIFY, the address, its NUL. */
+	s->args = slice_str(t->rcpts.p + t->rcpts.off + t->ask_len + 1);
 	t->rcpts.len = t->ask_len;
+	(void)text_escape(to, sizeof(to), s->args);
+	if (r == NULL)
+		smtp_refuse(s, 451, "4.3.0", "<%s>: recipients cannot be verified now", to);
+	else if (r->status == VERIFY_REFUSED)
+		smtp_refuse(s, 550, of_class(r, 5, "5.1.1", code), "<%s>: the next hop refuses it: %s", to,
+		    text_escape(words, sizeof(words), slice_str(r->text)));
+	else
+		smtp_refuse(s, 450, of_class(r, 4, "4.2.0", code), "<%s>: the next hop does not take it now: %s", to,
+		    text_escape(words, sizeof(words), slice_str(r->text)));
+	s->args = slice_make(NULL, 0);
 }
 
 void
@@ -52,8 +72,7 @@ smtp_rcpt_taken(struct smtp_session *s, size_t before)
 	}
 	t->ask_len = (uint32_t)before;
 	if (s->env->ops->verify(s, v->address) != E_OK) {
-		drop(s);
-		smtp_refuse(s, 451, "4.3.0", "recipients cannot be verified now");
+		drop(s, NULL);
 		return;
 	}
 	s->ask_from = s->state;
@@ -61,35 +80,19 @@ smtp_rcpt_taken(struct smtp_session *s, size_t before)
 	smtp_set_state(s, ST_ASK);
 }
 
-/* Its enhanced code, if it is of the class that the reply has. */
-static const char *
-of_class(const struct ipc_verify_result *r, uint8_t cls, const char *other, char dst[static ENHANCED_STRLEN])
-{
-	return (r->enhanced.cls == cls ? enhanced_str(&r->enhanced, dst) : other);
-}
-
 void
 smtp_verified(struct smtp_session *s, const struct ipc_verify_result *r, uint64_t now_ms)
 {
-	char	 words[WORDS_MAX], code[ENHANCED_STRLEN];
-
 	s->now_ms = now_ms;
 	if (s->state != ST_ASK || strcmp(s->verb, "RCPT") != 0)
 		return;
 	s->command_ms = now_ms;
 	smtp_set_state(s, (enum smtp_state)s->ask_from);
-	if (r == NULL) {
-		drop(s);
-		smtp_refuse(s, 451, "4.3.0", "recipients cannot be verified now");
-	} else if (r->status == VERIFY_REFUSED) {
-		drop(s);
-		smtp_refuse(s, 550, of_class(r, 5, "5.1.1", code), "the next hop refuses this recipient: %s",
-		    text_escape(words, sizeof(words), slice_str(r->text)));
-	} else if (r->status == VERIFY_UNKNOWN && r->code >= 400 && r->code <= 499) {
-		drop(s);
-		smtp_refuse(s, 450, of_class(r, 4, "4.2.0", code), "the next hop does not take this recipient now: %s",
-		    text_escape(words, sizeof(words), slice_str(r->text)));
-	} else
+	/* 4yz to RCPT itself counts, and nothing else that the next hop may have said. */
+	if (r == NULL || r->status == VERIFY_REFUSED ||
+	    (r->status == VERIFY_UNKNOWN && r->code >= 400 && r->code <= 499))
+		drop(s, r);
+	else
 		take(s);
 	if (s->env->stopping)
 		smtp_stop(s, 0, now_ms);
