@@ -267,7 +267,7 @@ def test_mailq_and_newaliases(server, folder):
     before = len(re.findall("reload done", server.text()))
     sendmail(server, program=newaliases, text=b"")
     sendmail(server, "-bi", text=b"")
-    assert len(re.findall("reload done", server.text())) == before + 2
+    wait_for("two reloads", lambda: len(re.findall("reload done", server.text())) == before + 2)
     sendmail(server, "-q", text=b"")
 
 
