@@ -1,5 +1,5 @@
 /*
- * etrn.c -- requests under way and nodes started lately.  Core; see etrn.h.
+ * etrn.c -- requests under way and nodes started lately; see etrn.h.
  */
 #include "queue/etrn.h"
 

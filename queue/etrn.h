@@ -1,5 +1,5 @@
 /*
- * etrn.h -- mail that waits for a node is tried now (RFC 1985).  Core.
+ * etrn.h -- mail that waits for a node is tried now (RFC 1985).  Apart from store and channel, so that tests can drive it.
  *
  * A node is a domain; "@node" is it and all below it; "#name" is a queue, and a queue of ours bears the
  * name of the domain that it is for, so it is the same as the node.  The index of domains is walked a slice
