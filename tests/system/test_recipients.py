@@ -31,9 +31,13 @@ gone:   nosuch, alice
 ping:   pong
 pong:   ping
 me:     me, carol
-big:    :include:%s/members
+big:    :include:{dir}/members
+n999:   :include:{dir}/n999
+n1000:  :include:{dir}/n1000
+n1001:  :include:{dir}/n1001
 """,
     "members": "\n".join(f"m{i}@next.example" for i in range(50)) + "\n",
+    **{f"n{n}": "".join(f"t{i}@next.example\n" for i in range(n)) for n in (999, 1000, 1001)},
     "canonical": "first.last@local.example alice@local.example\n@was.example @local.example\n",
     "access": "bad.example 554 5.7.1 not from there\nslow@ DEFER come back\nhold@nice.example HOLD look at it\n",
     "client": "127.0.0.1 INFO local client\n127.0.0.9 REJECT go away\n",
@@ -62,7 +66,7 @@ def server():
     folder = Path(tempfile.mkdtemp(prefix="postern."))
     folder.chmod(0o755)         # the checker's user reads the tables
     for name, text in FILES.items():
-        (folder / name).write_text(text % folder if name == "aliases" else text)
+        (folder / name).write_text(text.format(dir=folder) if name == "aliases" else text)
     with Hop() as hop:
         p = Postern(folder, route=f"smtp:[127.0.0.1]:{hop.port}", default_domain=False,
                     hostname="local.example", conf=CONF.format(dir=folder, mail=folder / "mail"))
@@ -183,6 +187,18 @@ def test_included_members(server):
     server.wait_empty()
     rcpts = [r for _, to, _ in server.hop.messages for r in to]
     assert sorted(rcpts) == sorted(f"m{i}@next.example" for i in range(50))
+
+
+@pytest.mark.parametrize("n", [999, 1000, 1001])
+def test_long_lists(server, n):
+    "As many as one message may name (RCPT_MAX), and one more: each member once; lookup tells so many."
+    server.hop.messages.clear()
+    server.send("x@sender.example", f"n{n}@local.example")
+    server.wait_empty()
+    rcpts = [r for _, to, _ in server.hop.messages for r in to]
+    assert sorted(rcpts) == sorted(f"t{i}@next.example" for i in range(n))
+    told = server.json("lookup", f"n{n}@local.example")
+    assert (len(told["ends"]), told["complete"]) == (min(n, 1000), n <= 1000)
 
 
 def test_discarded_is_logged(server):
