@@ -207,13 +207,23 @@ settle_failed(struct job *j)
 	return (file_remove(j->p, j->name) == E_OK ? AFTER_GONE : AFTER_LATER);
 }
 
+/* RFC 3463 3.4: X.3.X is the state of the mail system, not of this message. */
+int
+after_is_servers(const struct job *j)
+{
+	const struct submit_answer *a = verdict_answer(&j->talk, &j->drop.mail.rcpt[0]);
+
+	return (a->enhanced.cls == 4 && a->enhanced.subject == 3);
+}
+
 enum after
 after_settle(struct job *j)
 {
 	struct pickup *p = j->p;
 	enum after after = AFTER_LATER;
 
-	if (j->verdict == VERDICT_LATER && EXPIRED(j))
+	/* After a long time without a server its first words may be that it is not ready: no reason to give up. */
+	if (j->verdict == VERDICT_LATER && EXPIRED(j) && !after_is_servers(j))
 		j->verdict = VERDICT_FAILED;
 	switch (j->verdict) {
 	case VERDICT_SENT:

@@ -138,6 +138,7 @@ int	after_body_end(struct job *);		/* before the final dot: it is durable */
 enum after { AFTER_GONE, AFTER_LATER, AFTER_BAD };	/* the file went; waits; nobody can be told: to be put aside */
 /* The verdict is known: name the files, remove the message, log. */
 enum after after_settle(struct job *);
+int	after_is_servers(const struct job *);	/* what was refused for now was so for the server's own state */
 void	after_discard(struct job *);		/* what was prepared is not needed */
 
 #endif

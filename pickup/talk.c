@@ -87,8 +87,8 @@ static void
 settle(struct job *j)
 {
 	struct pickup *p = j->p;
-	/* Refused as a whole, before any recipient was looked at: so would the next one be. */
-	int all = j->verdict == VERDICT_LATER && j->talk.mail.code / 100 == 4;
+	/* The server itself is in trouble: the next one would hear the same. */
+	int all = j->verdict == VERDICT_LATER && after_is_servers(j);
 	enum after after = after_settle(j);
 
 	/* Said and gone: nobody waits for the answer. */

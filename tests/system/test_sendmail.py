@@ -338,6 +338,35 @@ def test_what_the_running_server_refuses_comes_back_as_a_notice(down):
     down.wait_log(r"is no message: refused for good, and it has no sender to tell; moved to bad/")
 
 
+def test_recipients_refused_for_now_wait_by_themselves(down):
+    "pickup: bob has his, carol's waits under the name of who sent it, and goes when she is taken."
+    sendmail(down, "-f", "alice@local.example", "bob@local.example", "carol@local.example")
+    down.write_conf('recipient-access = { "carol@local.example 450 4.2.1 later" }\n')
+    down.start()
+    mails(down, "bob", 1)
+    rest = wait_for("the rest", lambda: [f for f in waiting(down) if f.name.startswith("m-") and b"to 0 carol" in f.read_bytes()
+                                         and b"bob" not in f.read_bytes()])[0]
+    assert f"uid {os.getuid()}\n".encode() in rest.read_bytes()
+    down.stop()
+    down.write_conf("")
+    down.start()
+    mails(down, "carol", 1)
+    down.wait_log(rf"drop file={rest.name} uid={os.getuid()} submitted")
+    wait_for("an empty drop", lambda: waiting(down) == [])
+    assert len(down.maildir("bob")) == 1
+
+
+def test_what_waits_too_long_comes_back(down):
+    sendmail(down, "-f", "alice@local.example", "carol@local.example")
+    file, = waiting(down)
+    down.write_conf('recipient-access = { "carol@local.example 450 4.2.1 later" }\nqueue { lifetime = "1s" }\n')
+    wait_for("its time to be over", lambda: time.time() - os.stat(file).st_ctime > 2.5)
+    down.start()
+    notice, = mails(down, "alice", 1)
+    assert b"Status: 5.4.7" in notice and b"450 4.2.1" in notice, notice.decode() + down.text()[-3000:]
+    wait_for("an empty drop", lambda: waiting(down) == [])
+
+
 def test_a_full_disk_is_said_and_leaves_nothing(down):
     if not ROOT:
         pytest.skip("mounting needs root")
