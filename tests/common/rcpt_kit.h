@@ -228,7 +228,7 @@ kit_open(struct rcpt_kit *k, const char *text)
 	qsort(k->domains, k->conf.ndomains, sizeof(k->domains[0]), kit_domain_cmp);
 }
 
-static void
+static inline void
 kit_close(struct rcpt_kit *k)
 {
 	table_maker_free(k->make);
