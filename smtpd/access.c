@@ -95,7 +95,9 @@ smtp_access_mail(struct smtp_session *s, const char *sender, uint8_t *hold)
 	const struct conf	*conf = s->env->conf;
 	struct table_access	 a;
 
-	table_access_client(&a, &conf->tables.client_access, s->name, s->local ? NULL : &s->client);
+	/* A proxy that does not say for whom it speaks has no address to go by. */
+	table_access_client(&a, &conf->tables.client_access, s->name,
+	    s->local || s->veiled ? NULL : &s->client);
 	if (!table_is_empty(a.t) && !ask(s, &a, "client", hold))
 		return (0);
 	table_access_name(&a, &conf->tables.helo_access, s->helo);
