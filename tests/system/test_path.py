@@ -256,7 +256,7 @@ def test_operator_commands(postern, hop):
     assert server.ctl("queue", "show", "NOSUCHID", check=False).returncode != 0
     server.ctl("resume")
     sink.wait(2)
-    assert server.queue_figures()["total"] == 1
+    lib.wait_for("their outcomes", lambda: server.queue_figures()["total"] == 1)
     server.ctl("queue", "undo", ids[1])
     sink.wait(3)
     server.ctl("queue", "release", ids[0])
