@@ -121,6 +121,25 @@ serve_show(void)
 }
 
 static void
+serve_wishes(void)
+{
+	struct ipc_ctl_message m = {
+		.msgid = 9, .arrival = NOW - 60, .size = 100, .state = MSG_HELD, .nrcpt = 1, .sender = "a@b.example",
+		.held = HELD_RULE, .by_mode = BY_RETURN, .by_time = NOW + 3600, .prioritized = 1, .priority = -3, .local = 1,
+		.uid = 1000, .hold_until = NOW + 600, .envid = "QQ\033", .login = "alice",
+	};
+	struct ipc_ctl_rcpt r = {
+		.msgid = 9, .state = RCPT_PENDING, .address = "c@d.example", .notify = NOTIFY_SUCCESS | NOTIFY_DELAY,
+		.owned = 1, .orcpt = "rfc822;team@d.example", .alias = "team@d.example", .sender = "owner@d.example",
+	};
+
+	pass_on(CTL_LIST);
+	SEND(CTL_MESSAGE, ctl_message, &m);
+	SEND(CTL_RCPT, ctl_rcpt, &r);
+	send_end(CTL_OK, 1, "");
+}
+
+static void
 serve_empty(void)
 {
 	pass_on(CTL_LIST);
@@ -349,6 +368,48 @@ objects(void **state)
 	free(r.text);
 }
 
+/* What came with a message beside its addresses, in both forms. */
+static void
+wishes(void **state)
+{
+	struct run	 r;
+	json_t		*j, *m, *c;
+
+	run_with(&r, serve_wishes, 0, ROWS_STORY, 0, 20000, NULL);
+	assert_string_equal(r.text,
+	    "9  held  100 from <a@b.example>\n"
+	    "  arrived   2026-11-21T23:59:00Z (1m ago), client ::, helo \n"
+	    "  from      local user 1000 alice\n"
+	    "  held      by an access rule\n"
+	    "  released  2026-11-22T00:10:00Z (in 10m), as its sender asked\n"
+	    "  deadline  2026-11-22T01:00:00Z (in 1h), then returned\n"
+	    "  priority  -3\n"
+	    "  envid     QQ\\x1b\n"
+	    "  done      0 of 1 recipients\n"
+	    "  <c@d.example>  pending\n"
+	    "    for       <team@d.example>\n"
+	    "    owner     <owner@d.example>\n"
+	    "    notify    SUCCESS,DELAY\n"
+	    "    original  rfc822;team@d.example\n");
+	free(r.text);
+	run_with(&r, serve_wishes, 1, ROWS_STORY, 0, 20000, NULL);
+	j = json_loads(r.text, 0, NULL);
+	m = json_array_get(j, 0);
+	c = json_array_get(json_object_get(m, "recipients"), 0);
+	assert_string_equal(json_string_value(json_object_get(m, "held_by")), "an access rule");
+	assert_non_null(json_object_get(m, "held_until"));
+	assert_string_equal(json_string_value(json_object_get(m, "deliver_by_mode")), "return");
+	assert_int_equal(json_integer_value(json_object_get(m, "priority")), -3);
+	assert_int_equal(json_integer_value(json_object_get(m, "uid")), 1000);
+	assert_string_equal(json_string_value(json_object_get(m, "login")), "alice");
+	assert_string_equal(json_string_value(json_object_get(c, "notify")), "SUCCESS,DELAY");
+	assert_string_equal(json_string_value(json_object_get(c, "alias")), "team@d.example");
+	assert_string_equal(json_string_value(json_object_get(c, "owner")), "owner@d.example");
+	assert_string_equal(json_string_value(json_object_get(c, "original_recipient")), "rfc822;team@d.example");
+	json_decref(j);
+	free(r.text);
+}
+
 /* A long list costs no memory (F17): the peak does not grow by a tenth of what the rows hold. */
 static void
 long_lists(void **state)
@@ -396,7 +457,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(endings), cmocka_unit_test(columns), cmocka_unit_test(objects),
+		cmocka_unit_test(endings), cmocka_unit_test(columns), cmocka_unit_test(objects), cmocka_unit_test(wishes),
 		cmocka_unit_test(long_lists), cmocka_unit_test(closed_output),
 	};
 
