@@ -1,5 +1,5 @@
 /*
- * conf.c -- what daemons ask the snapshot: domains, recipients, routes, who may relay.  Core.
+ * conf.c -- what daemons ask the snapshot: domains, routes, who may relay.  Core.
  */
 #include "common/conf.h"
 
@@ -24,16 +24,6 @@ conf_domain_find(const struct conf *c, const char *domain)
 			lo = mid + 1;
 	}
 	return (NULL);
-}
-
-int
-conf_domain_takes(const struct conf_domain *d, const char *local)
-{
-	struct table_value	 v;
-
-	if (d->all || (d->relay && d->recipients.id == 0) || slice_caseeq(slice_str(local), SLICE_LIT("postmaster")))
-		return (1);	/* RFC 5321 4.5.1 */
-	return (table_get_local(&d->recipients, slice_str(local), &v) == E_OK);
 }
 
 static const struct conf_route *

@@ -201,8 +201,6 @@ int		 conf_to_memfd(struct slice packed);			/* all three, of a snapshot without 
 int		 conf_from_memfd(struct conf **, int fd);		/* closes nothing */
 
 const struct conf_domain *conf_domain_find(const struct conf *, const char *domain);
-/* Whether a final domain takes this local part (unquoted, any case); postmaster always. */
-int		 conf_domain_takes(const struct conf_domain *, const char *local);
 /* The next hop for a recipient's domain: its own deliver, a route, or MX (design.md 1.7).
  * An address literal's domain "[192.0.2.1]" goes to HOP_SMTP of that address by default; the host is
  * then this thread's until its next call of conf_route().  Ports of HOP_MX are deliver.port. */

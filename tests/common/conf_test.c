@@ -17,9 +17,7 @@
 #include "common/conf_number.h"
 #include "common/err.h"
 #include "common/limits.h"
-#include "tests/common/table_kit.h"
 
-static const char *const	 rcpts[] = { "alice", "bob" };
 static struct conf_domain domains[] = {
 	{ .name = "all.test", .deliver = { HOP_SMTP, "::1", 24, "" }, .all = 1, .catch_all = "" },
 	{ .name = "final.test", .deliver = { HOP_MAILDIR, "", 0, "/mail/%d/%u" }, .catch_all = "x@y.test" },
@@ -269,7 +267,6 @@ test_lookups(void **state)
 	char		 text[128];
 
 	(void)state;
-	domains[1].recipients = kit_present(rcpts, 2);
 	c.deliver.port = 2526;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		conf_route(&c, cases[i].domain, &hop);
@@ -284,17 +281,6 @@ test_lookups(void **state)
 	assert_int_equal(hop.kind, HOP_MX);
 	assert_null(conf_domain_find(&c, "zz"));
 	assert_null(conf_domain_find(&c, ""));
-	assert_true(conf_domain_takes(&domains[1], "ALICE") && conf_domain_takes(&domains[1], "PostMaster"));
-	assert_false(conf_domain_takes(&domains[1], "carol"));
-	assert_false(conf_domain_takes(&domains[1], "alic"));
-	assert_false(conf_domain_takes(&domains[1],
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
-	assert_true(conf_domain_takes(&domains[0], "anybody") && conf_domain_takes(&domains[2], "anybody"));
-	assert_false(conf_domain_takes(&domains[1], "alice@"));
-	domains[2].recipients = domains[1].recipients;	/* a relay-domain with a list of its own */
-	assert_true(conf_domain_takes(&domains[2], "bob") && !conf_domain_takes(&domains[2], "anybody"));
-	free((void *)domains[1].recipients.image.p);
-	domains[1].recipients = domains[2].recipients = (struct table){ .id = 0 };
 	net_addr_parse(&ip, SLICE_LIT("10.9.9.9"));
 	assert_true(conf_may_relay(&c, &ip));
 	net_addr_parse(&ip, SLICE_LIT("11.0.0.0"));
