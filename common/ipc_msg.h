@@ -1,5 +1,5 @@
 /*
- * ipc_msg.h -- every message between processes, once (house-style.md 4).
+ * ipc_msg.h -- every message between processes, once (threat-model.md 4).
  *
  * The enum, the names for logs, the direction check, the descriptor rule and the length
  * limit all come from the table.  One struct per payload; pack and unpack stand
@@ -281,6 +281,7 @@ struct ipc_job_begin {
 	char		path[1024];		/* HOP_MAILDIR */
 	char		sender[ADDRESS_MAX + 1];	/* of these recipients: a list's owner, else the message's */
 	uint8_t		header8;		/* as in txn_commit: with a non-ASCII address, what needs SMTPUTF8 */
+	uint8_t		utf8;			/* SMTPUTF8 was declared: a part within may need it */
 	uint8_t		ret;			/* enum dsn_ret */
 	uint8_t		by_mode, by_trace;
 	uint8_t		prioritized;
