@@ -131,7 +131,7 @@ void	job_result_rest(struct job *, const struct client_result *, const char *rel
 /* All have outcomes: report.  The job may be gone afterwards. */
 void	job_over(struct job *);
 
-/* delivery_log.c: the one line per recipient and attempt, in both roles (house-style.md 12). */
+/* delivery_log.c: the one line per recipient and attempt, in both roles (design.md 3). */
 void	log_delivery(const struct job *, uint32_t i);
 
 #endif

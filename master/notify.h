@@ -1,7 +1,7 @@
 /*
  * notify.h -- the service manager's notification protocol, sd_notify(3), in our own few lines.
  *
- * libsystemd would link liblzma and more into every process (dependencies.md).
+ * libsystemd would link liblzma and more into every process.
  */
 #ifndef MASTER_NOTIFY_H
 #define MASTER_NOTIFY_H

@@ -1,5 +1,5 @@
 /*
- * qlog.c -- queue's log lines, one function an event, so that their keys cannot drift (house-style.md 12).
+ * qlog.c -- queue's log lines, one function an event, so that their keys cannot drift (design.md 3).
  *
  * Addresses are parsed values, but may hold quoted characters: they are escaped as all that strangers wrote.
  */

@@ -1,5 +1,5 @@
 /*
- * conn_log.c -- smtpd's log lines, each written by one function (house-style.md 12).  Shell.
+ * conn_log.c -- smtpd's log lines, each written by one function (design.md 3).  Shell.
  *
  * Strangers' text is quoted and escaped (R9).
  */
