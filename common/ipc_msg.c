@@ -45,7 +45,7 @@
 #define LEN_dns_query	(4 + 1 + 4 + STR(DOMAIN_MAX + 1))
 #define LEN_dns_answer	IPC_PAYLOAD_MAX		/* 64 large TXT records do not fit: resolver leaves some out */
 #define LEN_job_begin	(8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 4 + STR(DOMAIN_MAX + 1) + \
-			STR(FIELD(ipc_job_begin, path)) + STR(ADDRESS_MAX + 1) + 6 + 8 + STR(ENVID_MAX + 1))
+			STR(FIELD(ipc_job_begin, path)) + STR(ADDRESS_MAX + 1) + 7 + 8 + STR(ENVID_MAX + 1))
 #define LEN_job_rcpt	(8 + 4 + 1 + STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_job_rcpt, orcpt)))
 #define LEN_job_body	(8 + 4 + IPC_CHUNK_MAX)
 #define LEN_job_id	8

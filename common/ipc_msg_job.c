@@ -24,6 +24,7 @@ ipc_pack_job_begin(struct wr *w, const struct ipc_job_begin *m)
 	wr_str(w, m->path);
 	wr_str(w, m->sender);
 	wr_u8(w, m->header8);
+	wr_u8(w, m->utf8);
 	wr_u8(w, m->ret);
 	wr_u8(w, m->by_mode);
 	wr_u8(w, m->by_trace);
@@ -49,6 +50,7 @@ ipc_unpack_job_begin(struct rd *r, struct ipc_job_begin *m)
 	rd_str(r, m->path, sizeof(m->path));
 	rd_str(r, m->sender, sizeof(m->sender));
 	m->header8 = rd_u8max(r, 1);
+	m->utf8 = rd_u8max(r, 1);
 	m->ret = rd_u8max(r, RETS - 1);
 	m->by_mode = rd_u8max(r, BY_MODES - 1);
 	m->by_trace = rd_u8max(r, 1);

@@ -83,7 +83,7 @@ struct client_mail {
 	struct client_rcpt *rcpt;	/* those that are done are left out */
 	size_t		 nrcpt;
 	uint8_t		 probe;		/* ask for the recipients only; sender "", no body */
-	uint8_t		 header8;	/* as in job_begin, and so the next */
+	uint8_t		 header8, utf8;	/* as in job_begin, and so the next */
 	uint8_t		 ret, by_mode, by_trace, prioritized;
 	int8_t		 priority;
 	const char	*envid;		/* NULL or "": none */

@@ -57,6 +57,12 @@ uses_utf8(const struct client *c)
 		return (0);
 	if (mail_needs_utf8(c->mail))
 		return (1);
+	/*
+	 * RFC 6531 3.4: without it only what is known not to need it.  A part within may have a header in
+	 * UTF-8, which nobody has looked for; a body of 7 bits has none.
+	 */
+	if (c->mail->utf8 && c->mail->body != BODY_7BIT)
+		return (1);
 	for (size_t i = 0; i < c->mail->nrcpt; i++) {
 		if (c->mail->rcpt[i].sent && client_needs_utf8(c->mail->rcpt[i].address))
 			return (1);

@@ -96,6 +96,7 @@ job_make(struct deliver *d, const struct ipc_job_begin *b, int probe)
 	j->mail.size = j->body_len;
 	j->mail.body = b->body;
 	j->mail.header8 = b->header8;
+	j->mail.utf8 = b->utf8;
 	j->mail.ret = b->ret;
 	j->mail.by_mode = b->by_mode;
 	j->mail.by_trace = b->by_trace;

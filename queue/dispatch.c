@@ -257,7 +257,8 @@ send_head(struct queue *q, struct job *job, const struct recipient *rcpt, uint16
 	b.body_len = msg->body_len;
 	b.arrival = msg->arrival;
 	b.body = msg->body;
-	b.header8 = (msg->flags & MSGF_HEADER8) != 0 && (msg->flags & MSGF_UTF8) != 0;
+	b.utf8 = (msg->flags & MSGF_UTF8) != 0;
+	b.header8 = (msg->flags & MSGF_HEADER8) != 0 && b.utf8;
 	b.prioritized = (msg->flags & MSGF_PRIORITIZED) != 0;
 	b.priority = msg->priority;
 	b.by_mode = msg->by_mode;

@@ -165,7 +165,7 @@ static void sample_job_begin(struct ipc_job_begin *m, int large)
 {
 	*m = (struct ipc_job_begin){ .job = 1, .msgid = 2, .body_len = 3, .arrival = 4, .body = BODY_8BIT, .hop = HOP_MAILDIR,
 	    .port = 0, .nrcpt = JOB_RCPT_MAX, .attempt = 9, .host = "", .path = "/var/mail/a", .sender = "",
-	    .header8 = 1, .ret = RET_FULL, .by_mode = BY_RETURN, .by_trace = 1, .prioritized = 1, .priority = 9,
+	    .header8 = 1, .utf8 = 1, .ret = RET_FULL, .by_mode = BY_RETURN, .by_trace = 1, .prioritized = 1, .priority = 9,
 	    .by_time = 1234567890, .envid = "QQ314159" };
 	if (large) {
 		FILL(m->envid, 'e');

@@ -555,7 +555,7 @@ fields_of_a_job(void **state)
 {
 	struct fake *f = connect_queue();
 	struct ipc_job_begin b = { .job = 1, .msgid = 2, .body_len = 5, .hop = HOP_SMTP, .port = 25, .nrcpt = 2,
-		.host = "127.0.0.1", .sender = "s@a.example", .body = BODY_BINARY, .header8 = 1, .ret = RET_HDRS,
+		.host = "127.0.0.1", .sender = "s@a.example", .body = BODY_BINARY, .header8 = 1, .utf8 = 1, .ret = RET_HDRS,
 		.by_mode = BY_RETURN, .by_trace = 1, .prioritized = 1, .priority = -3, .by_time = 12345, .envid = "e" };
 	struct ipc_job_rcpt r = { .job = 1, .notify = NOTIFY_SUCCESS, .address = "a@b", .orcpt = "rfc822;x@y" };
 	const struct client_mail *m;
@@ -569,7 +569,7 @@ fields_of_a_job(void **state)
 	j = job_find(d, 1);
 	assert_non_null(j);
 	m = &j->mail;
-	assert_true(m->body == BODY_BINARY && m->header8 && m->ret == RET_HDRS && m->by_mode == BY_RETURN && m->by_trace &&
+	assert_true(m->body == BODY_BINARY && m->header8 && m->utf8 && m->ret == RET_HDRS && m->by_mode == BY_RETURN && m->by_trace &&
 	    m->prioritized && m->priority == -3 && j->by_time == 12345 && m->size == 5 && !m->probe);
 	assert_string_equal(m->envid, "e");
 	assert_string_equal(m->rcpt[0].orcpt, "rfc822;x@y");

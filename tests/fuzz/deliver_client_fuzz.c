@@ -267,6 +267,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t i = 0; i < sizeof(big) && big[1] == 0; i++)
 			big[i] = (char)(i * 31 % 251 + 1);
 		f.m.header8 = data[0] >> 1 & 1;
+		f.m.utf8 = 1;
 		f.m.ret = RET_HDRS;
 		f.m.envid = "e+";
 		f.m.by_mode = BY_NOTIFY;
