@@ -1,8 +1,9 @@
 /*
  * cmd_vrfy.c -- VRFY and EXPN.  Core.
  *
- * RFC 5321 3.5, 4.1.1.6, 4.1.1.7, 7.3; RFC 6531 3.7.4.2 (SMTPUTF8: the reply may hold UTF-8): only clients in vrfy-from and expn-from get a real answer; to others VRFY says
- * 252 to everything, and EXPN 502.
+ * RFC 5321 3.5, 4.1.1.6, 4.1.1.7, 7.3; RFC 6531 3.7.4.2 (SMTPUTF8: the reply may hold UTF-8): only
+ * clients in vrfy-from and expn-from get a real answer; to others VRFY says 252 to all that is
+ * text, and EXPN 502.
  */
 #include <string.h>
 
@@ -189,7 +190,7 @@ cmd_vrfy(struct smtp_session *s)
 	int				 utf8 = takes_utf8(s);
 
 	if (!smtp_vrfy_allowed(s)) {
-		if (s->args.n == 0)
+		if (s->args.n == 0 || !utf8_is_text(s->args))	/* RFC 6531 3.3 */
 			smtp_refuse(s, 501, "5.5.4", "VRFY address");
 		else
 			smtp_reply(s, 252, "2.5.0", "not verified here: send a message to try");
