@@ -101,9 +101,8 @@ own_domain(const struct conf *conf, const char *local, size_t local_len, char *d
 	dst[local_len + 1 + n] = '\0';
 }
 
-/* An address of this host: E_OK, E_NOTFOUND if it has no such mailbox. */
-static int
-own_address(const struct rcpt_ask *ask, char *dst)
+int
+rcpt_own_address(const struct rcpt_ask *ask, char dst[ADDRESS_MAX + 1])
 {
 	const struct conf_domain	*d = conf_domain_find(ask->conf, ask->conf->hostname);
 	const struct addr		*a = ask->addr;
@@ -121,6 +120,33 @@ is_routing(const struct rcpt_name *r)
 {
 	return (memchr(r->local, '%', r->nlocal) != NULL || memchr(r->local, '!', r->nlocal) != NULL ||
 	    memchr(r->local, '@', r->nlocal) != NULL);
+}
+
+/*
+ * Whether what virtual names goes on with a route that the client wrote: by @domain with the local part as it is, or with
+ * the extension.  A key that is the whole local part is the operator's own word.
+ */
+static int
+carries_route(const struct conf *conf, const struct rcpt_name *r, const struct rcpt_step *s)
+{
+	struct table_iter	 it;
+	struct rcpt_name	 to, target;
+	struct target		 t;
+	char			 text[ADDRESS_MAX + 1];
+
+	if (s->stage != STAGE_VIRTUAL || s->matched == r->nlocal || !is_routing(r))
+		return (0);
+	table_targets(&it, &s->v);
+	for (unsigned i = 0; i < RCPT_LOOK_MAX; i++) {
+		if (table_target_next(&it, &t) != E_OK)
+			return (0);
+		if (t.kind > TARGET_DOMAIN || rcpt_target(conf, r, s, &t, text) != E_OK ||
+		    rcpt_name_set(&to, conf, slice_str(text)) != E_OK || !is_routing(&to))
+			continue;
+		if (t.kind == TARGET_DOMAIN || rcpt_name_set(&target, conf, t.text) != E_OK || !is_routing(&target))
+			return (1);
+	}
+	return (1);
 }
 
 /* The first end among the aliases that takes mail. */
@@ -186,6 +212,10 @@ judge(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verdict *v)
 	if ((err = rcpt_step(ask->conf, &r, STAGE_VIRTUAL, &s)) != E_OK)
 		return (err);
 	v->aliased = s.more;
+	if (s.more && !ask->may_relay && carries_route(ask->conf, &r, &s)) {
+		v->kind = TO_ROUTED;
+		return (E_OK);
+	}
 	if (s.more)
 		return (look_behind(ask, scratch, v));
 	if (ask->trace != NULL)
@@ -216,7 +246,7 @@ rcpt_verdict(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verd
 	if (a->domain_off == 0 || (a->literal && ask->own)) {	/* only <postmaster> parses without a domain */
 		if (a->domain_off == 0)
 			own_domain(conf, a->text, a->local_len, v->address);
-		else if (own_address(ask, v->address) != E_OK) {
+		else if (rcpt_own_address(ask, v->address) != E_OK) {
 			v->kind = TO_UNKNOWN;
 			return;
 		}

@@ -69,6 +69,9 @@ struct rcpt_verdict {
 #define RCPT_LOOK_MAX	1000
 void	rcpt_verdict(const struct rcpt_ask *, struct arena *scratch, struct rcpt_verdict *);
 
+/* An address literal of this host (own): the same address with the domain that is meant.  E_NOTFOUND: no such mailbox. */
+int	rcpt_own_address(const struct rcpt_ask *, char dst[ADDRESS_MAX + 1]);
+
 /* A reverse-path by sender-canonical, then canonical, in place; "" stays.  1 if it was changed. */
 int	rcpt_rewrite_sender(const struct conf *, char address[ADDRESS_MAX + 1], rcpt_trace *, void *arg);
 /* A recipient's address in a header section, by recipient-canonical, then canonical. */

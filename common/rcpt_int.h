@@ -1,4 +1,4 @@
-/* rcpt_int.h -- between the files of rcpt.h alone. */
+/* rcpt_int.h -- between the files of rcpt.h, and table_access.c. */
 #ifndef COMMON_RCPT_INT_H
 #define COMMON_RCPT_INT_H
 

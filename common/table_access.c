@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/err.h"
+#include "common/rcpt_int.h"
 #include "common/table_parts.h"
 
 /* The text is folded already where it can hold capitals. */
@@ -63,11 +64,29 @@ get_addr(const struct table_part *p, const struct net_addr *addr, struct table_v
 	}
 }
 
+/* A canonical local part without its quotes: an extension is one within them too. */
+static size_t
+unquote(char dst[ADDRESS_MAX + 1], const char *local, size_t n)
+{
+	size_t	 len = 0;
+
+	if (n < 2 || local[0] != '"') {
+		memcpy(dst, local, n);
+		return (n);
+	}
+	for (size_t i = 1; i + 1 < n; i++) {
+		if (local[i] == '\\' && i + 2 < n)
+			i++;
+		dst[len++] = local[i];
+	}
+	return (len);
+}
+
 /* The octets of a local part before its extension; all of them if it has none. */
 static size_t
 without_extension(const char *local, size_t n, const char *delimiter)
 {
-	for (size_t i = 1; i < n && local[0] != '"'; i++) {
+	for (size_t i = 1; i < n; i++) {
 		if (local[i] != '\0' && strchr(delimiter, local[i]) != NULL)
 			return (i);
 	}
@@ -78,9 +97,8 @@ static int
 get_mail(const struct table_part *p, const char *mail, const char *delimiter, struct table_value *v)
 {
 	const char	*at = strrchr(mail, '@');
-	size_t		 whole = strlen(mail), local = at != NULL ? (size_t)(at - mail) : whole;
-	size_t		 base = without_extension(mail, local, delimiter);
-	char		 text[ADDRESS_MAX + 2];
+	size_t		 whole = strlen(mail), local = at != NULL ? (size_t)(at - mail) : whole, n, base;
+	char		 plain[ADDRESS_MAX + 1], text[ADDRESS_MAX + 2];
 	int		 err;
 
 	if (whole == 0)
@@ -89,18 +107,20 @@ get_mail(const struct table_part *p, const char *mail, const char *delimiter, st
 		return (E_NOTFOUND);
 	if ((err = fold_and_get(p, mail, whole, v)) != E_NOTFOUND)
 		return (err);
-	if (at != NULL && base != local) {
-		snprintf(text, sizeof(text), "%.*s%s", (int)base, mail, at);
-		if ((err = fold_and_get(p, text, strlen(text), v)) != E_NOTFOUND)
-			return (err);
-	}
+	n = unquote(plain, mail, local);
+	base = without_extension(plain, n, delimiter);
+	if (at != NULL && base != n && rcpt_join(text, plain, base, at + 1) == E_OK &&
+	    (err = fold_and_get(p, text, strlen(text), v)) != E_NOTFOUND)
+		return (err);
 	if (at != NULL && (err = get_domain(p, at + 1, v)) != E_NOTFOUND)
 		return (err);
 	snprintf(text, sizeof(text), "%.*s@", (int)local, mail);
-	if ((err = fold_and_get(p, text, local + 1, v)) != E_NOTFOUND || base == local)
+	if ((err = fold_and_get(p, text, local + 1, v)) != E_NOTFOUND || base == n ||
+	    rcpt_join(text, plain, base, "") != E_OK)
 		return (err);
-	text[base] = '@';
-	return (fold_and_get(p, text, base + 1, v));
+	n = strlen(text);
+	text[n] = '@';
+	return (fold_and_get(p, text, n + 1, v));
 }
 
 static void

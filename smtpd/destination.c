@@ -49,8 +49,11 @@ smtp_destination(struct smtp_session *s, const struct addr *a, char dst[ADDRESS_
 		.may_relay = s->may_relay,
 		.own = a->literal && env->ops->own_address(s, &a->ip),
 	};
+	char			 own[ADDRESS_MAX + 1];
 
-	if (!smtp_access_rcpt(s, a->text))
+	/* This host's address in place of the domain is no way around the rules for that domain's mailboxes. */
+	if (!smtp_access_rcpt(s, a->text) ||
+	    (ask.own && rcpt_own_address(&ask, own) == E_OK && !smtp_access_rcpt(s, own)))
 		return (0);
 	if (env->scratch.cap == 0)
 		arena_init(&env->scratch, SCRATCH_MAX);

@@ -91,7 +91,9 @@ test_mail(void **state)
 		{ MAIL, "USER+z@a.test", NULL, "550 5.7.1 b (/a:3)" }, { MAIL, "user@a.test", NULL, "550 5.7.1 b (/a:3)" },
 		{ MAIL, "other@sub.a.test", NULL, "550 5.7.1 c (/a:4)" }, { MAIL, "user+y@b.test", NULL, "550 5.7.1 d (/a:5)" },
 		{ MAIL, "user-z@b.test", NULL, "550 5.7.1 e (/a:6)" }, { MAIL, "\"o d\"@a.test", NULL, "550 5.7.1 f (/a:7)" },
-		{ MAIL, "\"user+y\"@b.test", NULL, "" }, { MAIL, "+user@b.test", NULL, "" }, { MAIL, "postmaster", NULL, "OK (/a:8)" },
+		{ MAIL, "\"user+y z\"@b.test", NULL, "550 5.7.1 e (/a:6)" },
+		{ MAIL, "\"o d+x\"@a.test", NULL, "550 5.7.1 f (/a:7)" }, { MAIL, "+user@b.test", NULL, "" },
+		{ MAIL, "postmaster", NULL, "OK (/a:8)" },
 	};
 
 	(void)state;
