@@ -189,7 +189,8 @@ step(struct etrn *e, struct run *r)
 	int err;
 
 	if (r->inside) {
-		if ((err = walk_domain(e, r)) != E_NOTFOUND)
+		/* "@node" may be above far more than what is relayed here ("@co.example"). */
+		if (e->ops->is_relay(e->arg, r->domain) && (err = walk_domain(e, r)) != E_NOTFOUND)
 			return (err);
 		r->inside = 0;
 		/* From here on through all names: those below the node stand anywhere. */

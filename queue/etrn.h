@@ -1,7 +1,7 @@
 /*
  * etrn.h -- mail that waits for a node is tried now (RFC 1985).  Apart from store and channel, so that tests can drive it.
  *
- * A node is a domain; "@node" is it and all below it; "#name" is a queue, and a queue of ours bears the
+ * A node is a domain; "@node" is it and all relay domains below it; "#name" is a queue, and a queue of ours bears the
  * name of the domain that it is for, so it is the same as the node.  The index of domains is walked a slice
  * at a time.  The client has its answer when all was looked at or after ETRN_LOOK_MAX recipients, whichever is
  * first: 250 then, and the rest is started behind it.
@@ -24,6 +24,8 @@ struct etrn_ops {
 		    size_t *n);
 	/* The recipients of a message at a domain are due now.  look: they are only counted. */
 	int	(*retry)(void *, uint64_t msgid, const char *domain, int look, struct retried *);
+	/* Whether mail for it is kept here for others to fetch: of no other domain is any started. */
+	int	(*is_relay)(void *, const char *domain);
 	/* Whether nothing may be delivered now. */
 	int	(*paused)(void *);
 	int	(*busy)(void *);	/* the store has enough to do for the moment */

@@ -82,6 +82,14 @@ retry(void *arg, uint64_t msgid, const char *name, int look, struct retried *don
 }
 
 static int
+is_relay(void *arg, const char *name)
+{
+	const struct conf_domain *d = conf_domain_find(((struct queue *)arg)->room.conf, name);
+
+	return (d != NULL && d->relay);
+}
+
+static int
 paused(void *arg)
 {
 	const struct queue *q = arg;
@@ -106,6 +114,7 @@ static const struct etrn_ops etrn_ops = {
 	.next_domain = next_domain,
 	.domain = domain,
 	.retry = retry,
+	.is_relay = is_relay,
 	.paused = paused,
 	.busy = busy,
 	.answer = etrn_answer,

@@ -80,6 +80,7 @@ retry(void *arg, uint64_t msgid, const char *name, int look, struct retried *don
 	return (E_OK);
 }
 
+static int is_relay(void *arg, const char *name) { return (strncmp(name, "else.", 5) != 0); }
 static int paused(void *arg) { return (k.paused); }
 static int busy(void *arg) { return (k.busy); }
 
@@ -91,7 +92,8 @@ answer(void *arg, uint64_t peer, const struct ipc_etrn *m, const struct ipc_etrn
 	k.last = *r;
 }
 
-static const struct etrn_ops ops = { .next_domain = next_domain, .domain = domain, .retry = retry, .paused = paused,
+static const struct etrn_ops ops = { .next_domain = next_domain, .domain = domain, .retry = retry, .is_relay = is_relay,
+	.paused = paused,
 	.busy = busy, .answer = answer };
 
 static int
@@ -145,6 +147,7 @@ test_answers(void **state)
 		{ ETRN_TREE, "tree.example", ETRN_COUNTED, 3 },
 		{ ETRN_TREE, "ree.example", ETRN_NOTHING, 0 },		/* not a label's end */
 		{ ETRN_NODE, "example", ETRN_NOTHING, 0 },
+		{ ETRN_NODE, "else.tree.example", ETRN_NOTHING, 0 },	/* no relay domain: not the client's to start */
 	};
 	size_t i;
 
@@ -160,6 +163,7 @@ test_answers(void **state)
 	add("a.b.c.tree.example", 10, 0);
 	add("xtree.example", 11, 0);
 	add("zz.example", 12, 0);
+	add("else.tree.example", 13, 0);
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		request(t[i].kind, t[i].name, 1000);
 		if (k.last.status != t[i].status || k.last.count != t[i].count)
