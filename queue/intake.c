@@ -21,6 +21,8 @@ struct ahead_op {			/* chunks ahead of the message, or the end of them */
 	uint64_t	 octets;
 };
 
+#define PACKED_RCPT_MAX	(1 + ADDRESS_MAX + 1 + ORCPT_MAX + 1)	/* octets of one in txn.packed, at most */
+
 static int	on_begin(struct intake *, struct rd *);
 static int	on_rcpt(struct intake *, struct rd *);
 static int	on_chunk(struct intake *, struct rd *);
@@ -36,6 +38,7 @@ static void	on_drop(struct store_op *, int);
 static void	txn_end(struct txn *);
 static void	txn_maybe_free(struct txn *);
 static void	free_bulk(struct txn *);
+static void	free_packed(struct txn *);
 
 /* Which frame is handled in which step is in the handlers' first lines; who may send it, in ipc_msg.h. */
 static const struct {
@@ -112,49 +115,81 @@ on_begin(struct intake *in, struct rd *r)
 	t->memory = in->memory;
 	t->begun = in->ops->wall(in->arg);
 	t->window = TXN_WINDOW;
+	buf_init(&t->packed, (size_t)RCPT_MAX * PACKED_RCPT_MAX);
 	HASH_ADD(hh, in->txns, number, sizeof(t->number), t);
 	in->ntxn++;
+	return (E_OK);
+}
+
+/* One more of the client's recipients.  E_NOMEM: no memory, or no budget. */
+static int
+pack(struct txn *t, const struct ipc_txn_rcpt *m)
+{
+	size_t na = strlen(m->address) + 1, no = strlen(m->orcpt) + 1, was = t->packed.size;
+	char *p;
+
+	p = buf_reserve(&t->packed, 1 + na + no);
+	*t->memory += t->packed.size - was;
+	if (p == NULL || *t->memory > TXN_RCPT_MEMORY_MAX)
+		return (E_NOMEM);
+	p[0] = (char)m->notify;
+	memcpy(p + 1, m->address, na);
+	memcpy(p + 1 + na, m->orcpt, no);
+	buf_commit(&t->packed, 1 + na + no);
+	return (E_OK);
+}
+
+static void
+free_packed(struct txn *t)
+{
+	*t->memory -= t->packed.size;
+	buf_clear(&t->packed);
+}
+
+/* All of them, as the store has them. */
+static int
+unpack(struct txn *t)
+{
+	const char *p = buf_slice(&t->packed).p;
+	size_t need = t->nrcpt * sizeof(*t->rcpt), n;
+	struct recipient *rcpt;
+	uint32_t i;
+
+	if (*t->memory + need > TXN_RCPT_MEMORY_MAX || (t->rcpt = calloc(t->nrcpt, sizeof(*t->rcpt))) == NULL)
+		return (E_NOMEM);
+	*t->memory += need;
+	t->room = t->nrcpt;
+	for (i = 0; i < t->nrcpt; i++) {
+		rcpt = &t->rcpt[i];
+		rcpt->index = i;
+		rcpt->state = RCPT_PENDING;
+		rcpt->notify = (uint8_t)*p++;
+		n = strlen(p) + 1;
+		memcpy(rcpt->address, p, n);
+		p += n;
+		n = strlen(p) + 1;
+		memcpy(rcpt->orcpt, p, n);
+		p += n;
+	}
+	free_packed(t);
 	return (E_OK);
 }
 
 static int
 on_rcpt(struct intake *in, struct rd *r)
 {
-	struct recipient *more, *rcpt;
 	struct ipc_txn_rcpt m;
 	struct txn *t;
-	uint32_t room;
-	size_t add;
 
 	if (ipc_unpack_txn_rcpt(r, &m) != E_OK)
 		return (E_PROTO);
 	if ((t = txn_find(in, m.txn)) == NULL || t->step != TXN_ENVELOPE || t->nrcpt >= RCPT_MAX)
 		return (E_PROTO);
-	if (t->failed) {
-		t->nrcpt++;
-		return (E_OK);
+	t->nrcpt++;
+	if (!t->failed && pack(t, &m) != E_OK) {
+		t->failed = TXN_BUSY;
+		free_bulk(t);
 	}
-	if (t->nrcpt == t->room) {
-		room = t->room == 0 ? 1 : t->room * 2 > RCPT_MAX ? RCPT_MAX : t->room * 2;
-		add = (room - t->room) * sizeof(*more);
-		if (*t->memory + add > TXN_RCPT_MEMORY_MAX ||
-		    (more = realloc(t->rcpt, room * sizeof(*more))) == NULL) {
-			t->failed = TXN_BUSY;
-			t->nrcpt++;
-			free_bulk(t);
-			return (E_OK);
-		}
-		*t->memory += add;
-		t->rcpt = more;
-		t->room = room;
-	}
-	rcpt = &t->rcpt[t->nrcpt];
-	memset(rcpt, 0, sizeof(*rcpt));
-	rcpt->index = t->nrcpt++;
-	rcpt->state = RCPT_PENDING;
-	rcpt->notify = m.notify;
-	memcpy(rcpt->address, m.address, sizeof(rcpt->address));
-	memcpy(rcpt->orcpt, m.orcpt, sizeof(rcpt->orcpt));
 	return (E_OK);
 }
 
@@ -240,6 +275,8 @@ on_commit(struct intake *in, struct rd *r)
 		t->failed = TXN_BUSY;
 	if (!t->failed && (m.nrcpt != t->nrcpt || m.body_len != t->received || t->nrcpt == 0))
 		t->failed = TXN_MISMATCH;
+	if (!t->failed && unpack(t) != E_OK)
+		t->failed = TXN_BUSY;
 	if (t->failed) {
 		txn_answer(t, (enum txn_status)t->failed);
 		txn_drop(t);
@@ -314,7 +351,7 @@ start_body(struct txn *t)
 	if ((t->body = body_new()) == NULL)
 		return (E_NOMEM);
 	n = received_write(field, &t->begin, t->intake->hostname, t->msgid,
-	    t->nrcpt == 1 ? t->rcpt[0].address : NULL, t->ops->wall(t->arg));
+	    t->nrcpt == 1 ? buf_slice(&t->packed).p + 1 : NULL, t->ops->wall(t->arg));
 	return (n != 0 ? body_add(t->body, slice_make(field, n)) : E_LIMIT);
 }
 
@@ -482,6 +519,7 @@ free_bulk(struct txn *t)
 	free(t->rcpt);
 	t->rcpt = NULL;
 	t->room = 0;
+	free_packed(t);
 	body_unref(t->body);
 	t->body = NULL;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/ipc_msg.h"
 #include "common/wire.h"
 #include "queue/expand.h"
@@ -47,7 +48,10 @@ struct txn {
 	int64_t		 begun;		/* wall clock */
 	int64_t		 due;		/* of its recipients */
 	struct ipc_txn_begin begin;
-	struct recipient *rcpt;
+	/* As the client named them, packed: a NOTIFY octet, the address and its NUL, ORCPT and its NUL.  Until the commit,
+	 * since a client may keep a message open for long, and unpacked ones are large. */
+	struct buf	 packed;
+	struct recipient *rcpt;	/* from the commit on */
 	uint32_t	 nrcpt, room;
 	struct expand	*x;		/* its aliases, while they are expanded, or until they are stored */
 	size_t		 x_memory;	/* of it, counted in *memory */

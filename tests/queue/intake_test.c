@@ -247,20 +247,66 @@ test_txn_limit(void **state)
 	assert_int_equal(kit_begin(&k, i + 1), E_PROTO);
 }
 
-/* The recipients of all open transactions: the last octet may be used, not one more. */
+/* The recipients of all transactions: the last octet may be used, not one more.  Until the commit they are packed, and
+ * so cost what their addresses cost: many may be open. */
 static void
 test_rcpt_memory_limit(void **state)
 {
-	for (int over = -1; over <= 1; over++) {
-		/* What others hold. */
-		k.memory = TXN_RCPT_MEMORY_MAX - sizeof(struct recipient) + (size_t)(ssize_t)over;
+	size_t packed, need, others;
+	int over;
+
+	assert_int_equal(kit_begin(&k, 1), E_OK);
+	assert_int_equal(kit_rcpt(&k, 1), E_OK);
+	packed = k.memory;
+	assert_true(packed != 0 && packed < sizeof(struct recipient));
+	assert_int_equal(kit_abort(&k, 1), E_OK);
+	assert_int_equal(k.memory, 0);
+	for (over = -1; over <= 1; over++) {
+		others = TXN_RCPT_MEMORY_MAX - packed + (size_t)(ssize_t)over;
+		k.memory = others;
 		assert_int_equal(kit_begin(&k, 1), E_OK);
 		assert_int_equal(kit_rcpt(&k, 1), E_OK);
 		assert_int_equal(k.in.txns->failed, over > 0 ? TXN_BUSY : 0);
 		assert_int_equal(kit_abort(&k, 1), E_OK);
-		assert_int_equal(k.memory, TXN_RCPT_MEMORY_MAX - sizeof(struct recipient) + (size_t)(ssize_t)over);
+		assert_int_equal(k.memory, others);
+	}
+	need = packed + sizeof(struct recipient);
+	for (over = -1; over <= 1; over++) {
+		others = TXN_RCPT_MEMORY_MAX - need + (size_t)(ssize_t)over;
+		k.memory = others;
+		k.nresult = 0;
+		assert_int_equal(kit_begin(&k, 1), E_OK);
+		assert_int_equal(kit_rcpt(&k, 1), E_OK);
+		assert_int_equal(k.in.txns->failed, 0);
+		assert_int_equal(kit_commit(&k, 1, 1, 0), E_OK);
+		while (kit_complete(&k, E_OK))
+			;
+		assert_int_equal(k.nresult, 1);
+		assert_int_equal(k.result[0].status, over > 0 ? TXN_BUSY : TXN_DURABLE);
+		assert_int_equal(k.memory, others);
 	}
 	k.memory = 0;
+}
+
+/* A thousand recipients in each of a hundred open messages leave room for others'. */
+static void
+test_rcpt_share(void **state)
+{
+	uint32_t i, n;
+
+	for (i = 0; i < 100; i++) {
+		assert_int_equal(kit_begin(&k, i), E_OK);
+		for (n = 0; n < RCPT_MAX; n++)
+			assert_int_equal(kit_rcpt(&k, i), E_OK);
+		assert_int_equal(kit_chunk(&k, i, 10), E_OK);
+	}
+	assert_true(k.memory < TXN_RCPT_MEMORY_MAX / 8);
+	assert_int_equal(kit_begin(&k, i), E_OK);
+	assert_int_equal(kit_rcpt(&k, i), E_OK);
+	assert_int_equal(kit_commit(&k, i, 1, 0), E_OK);
+	while (kit_complete(&k, E_OK))
+		;
+	assert_int_equal(k.accepted, 1);
 }
 
 /* A body stays in memory as long as its blocks fit; the octet that needs one more sends them ahead. */
@@ -387,6 +433,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_txn_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rcpt_memory_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_rcpt_share, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_body_memory_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_peer_dies, setup, teardown),
 	};
