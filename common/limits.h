@@ -120,6 +120,8 @@
 #define VERIFY_WAITERS_MAX	16384	/* and of all together, in queue */
 #define VERIFY_PROBES_MAX	256	/* questions to next hops under way */
 #define VERIFY_DEST_MAX		4	/* of them at one destination */
+#define OUTCOME_MAX		RCPT_MAX	/* recipients in one operation of the store; a list's others are in the next */
+#define RETRY_SLICE		RCPT_MAX	/* recipients of one message made due in one turn of the loop */
 #define ETRN_LOOK_MAX		1024	/* recipients looked at before ETRN is answered; the rest is started after it */
 #define ETRN_AGAIN_S		30	/* a node's mail is started no sooner again */
 #define ETRN_RUNS_MAX		256	/* requests that are under way */

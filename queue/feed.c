@@ -52,7 +52,8 @@ void
 feed_more(struct queue *q)
 {
 	if ((q->feed_wanted && sched_room(q->sched) >= FEED_BATCH && q->nchange < FEED_CHANGES_MAX / 2) ||
-	    sched_marked(q->sched) != NULL)
+	    sched_marked(q->sched) != NULL ||
+	    (q->retrying != NULL && q->nchange < FEED_CHANGES_MAX / 2))
 		queue_work(q);
 }
 

@@ -45,6 +45,7 @@ main(int argc, char **argv)
 	room_run(&q.room);
 	store_close(q.store);		/* the last answers come from here */
 	questions_close(&q);
+	retry_close(&q);
 	sched_free(q.sched);
 	room_flush(&q.room);
 	return (0);

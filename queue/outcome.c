@@ -125,7 +125,10 @@ outcome_again(struct queue *q)
 	}
 }
 
-/* The next operation of this message: one change of the whole message, or all of recipients in a row. */
+/*
+ * The next operation of this message: one change of the whole message, or those of recipients in a row, so many
+ * that the loop and the store are not held up by them.
+ */
 static void
 op_start(struct queue *q, struct mail *m)
 {
@@ -152,7 +155,8 @@ op_start(struct queue *q, struct mail *m)
 		tail = &ch->next;
 		o->n++;
 		o->patient &= ch->kind == CH_POSTPONE || ch->kind == CH_RETRY || ch->kind == CH_UNTIL;
-	} while (ch->kind <= CH_RETRY && m->pend_head != NULL && m->pend_head->kind <= CH_RETRY);
+	} while (ch->kind <= CH_RETRY && m->pend_head != NULL && m->pend_head->kind <= CH_RETRY &&
+	    o->n < OUTCOME_MAX);
 	if (m->pend_head == NULL)
 		m->pend_tail = &m->pend_head;
 	o->op.msgid = m->msgid;

@@ -32,6 +32,7 @@ struct client;
 struct deliver_peer;
 struct job;
 struct mail_op;
+struct retrying;
 struct smtpd_peer;
 struct verify;
 struct etrn;
@@ -105,6 +106,7 @@ struct queue {
 	struct change	*free_changes;
 	struct mail	*timed;			/* messages in memory with a deadline (RFC 2852) */
 	struct mail	*late;			/* their changes are still being collected */
+	struct retrying	*retrying;		/* long lists that become due a slice at a time */
 
 	struct smtpd_peer *smtpds;
 	size_t		 txn_memory;		/* recipients of open transactions */
@@ -255,7 +257,7 @@ struct retried {
 	uint32_t	changed;	/* recipients that are due now */
 	uint32_t	under_way;	/* those that were before, or are being tried */
 	uint32_t	later;		/* those of them that are held, or not to be released yet */
-};
+};					/* of a very long list: among its first RETRY_SLICE that can be changed */
 /*
  * The recipients of a message that wait are due now, or only those of one domain; their destinations are no longer
  * backed off.  wait gets one word for all of them, if there is something to change.  E_NOTFOUND and so on.
@@ -264,6 +266,8 @@ int	retry_message(struct queue *, const struct message *, const char *domain, st
 	    struct retried *);
 /* They are only counted: what could be changed counts as under way. */
 int	retry_count(struct queue *, const struct message *, const char *domain, struct retried *);
+int	retry_work(struct queue *);		/* a slice of a long list; true if there is more */
+void	retry_close(struct queue *);
 
 /* ---- control.c ---- */
 void	control_client(struct queue *, const struct ipc_ctl_client *, int fd);

@@ -147,7 +147,7 @@ on_work(uv_idle_t *w)
 	uv_idle_stop(w);
 	q->work_on = 0;
 	feed_run(q);
-	if ((control_work(q) | questions_work(q) | intake_work(q)) != 0)
+	if ((control_work(q) | questions_work(q) | intake_work(q) | retry_work(q)) != 0)
 		queue_work(q);
 }
 

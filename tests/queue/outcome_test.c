@@ -421,6 +421,110 @@ test_born_failed(void **state)
 	assert_non_null(strstr(text, "Action: failed\r\nStatus: 5.1.1\r\n"));
 }
 
+static void
+kit_rcpt_at(const struct store_op *op, uint32_t i, struct recipient *r)
+{
+	kit_recipient(r, op->msgid, i);
+	r->next = T0 + 3600;
+}
+
+/* How many of the stored message's first n are due at a time; its operations are waited for. */
+static uint32_t
+due_at(uint32_t n, int64_t when)
+{
+	uint32_t i, due = 0;
+
+	for (i = 0; i < n; i++)
+		due += rcpt(i).next == when;
+	return (due);
+}
+
+/* A long list becomes due a slice at a time, no operation is longer than OUTCOME_MAX, and the operator hears once. */
+static void
+test_retry_slices(void **state)
+{
+	static const struct { uint32_t n, first, commits; } t[] = {
+		{ RETRY_SLICE - 1, RETRY_SLICE - 1, 1 }, { RETRY_SLICE, RETRY_SLICE, 1 },
+		{ RETRY_SLICE + 1, RETRY_SLICE, 2 }, { 3 * RETRY_SLICE, RETRY_SLICE, 3 },
+	};
+	struct store_figures before, after;
+	struct client_wait *w;
+	struct retried done;
+	struct body *b;
+	size_t i;
+
+	at(T0 + 60);
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		make(1);
+		f.m.nrcpt = t[i].n;
+		b = kit_body(f.m.msgid, 20);
+		{
+			struct store_op op = { .kind = STORE_PUT, .msgid = f.m.msgid, .message = &f.m,
+			    .rcpt_at = kit_rcpt_at, .nrcpt = t[i].n, .blocks = b->first };
+
+			assert_int_equal(kit_do(&f.kit, &op), E_OK);
+		}
+		body_unref(b);
+		store_figures(f.kit.s, &before);
+		assert_non_null(w = calloc(1, sizeof(*w)));
+		w->pending = 1;		/* or the last word would free it */
+		assert_int_equal(retry_message(&f.q, &f.m, NULL, w, &done), E_OK);
+		assert_int_equal(done.changed, t[i].first);
+		assert_int_equal(f.q.retrying != NULL, t[i].n > RETRY_SLICE);
+		settle();
+		assert_int_equal(due_at(t[i].n, clock_due(&f.q.clock)), t[i].first);
+		assert_int_equal(w->changed, t[i].n <= RETRY_SLICE);
+		while (f.q.retrying != NULL) {
+			(void)retry_work(&f.q);
+			settle();
+		}
+		assert_int_equal(due_at(t[i].n, clock_due(&f.q.clock)), t[i].n);
+		assert_int_equal(w->changed, 1);
+		assert_int_equal(w->pending, 1);
+		assert_int_equal(w->failed, 0);
+		store_figures(f.kit.s, &after);
+		assert_int_equal(after.operations - before.operations, t[i].commits);
+		free(w);
+	}
+	/* What is left at the end is forgotten: it has its time. */
+	assert_int_equal(retry_message(&f.q, &f.m, NULL, NULL, &done), E_OK);
+	settle();
+	assert_non_null(f.q.retrying);
+	retry_close(&f.q);
+	assert_null(f.q.retrying);
+}
+
+/* However many changes come at once, an operation takes OUTCOME_MAX of them; all are applied, in their order. */
+static void
+test_operation_size(void **state)
+{
+	static const struct { uint32_t n, ops; } t[] = {
+		{ OUTCOME_MAX - 1, 1 }, { OUTCOME_MAX, 1 }, { OUTCOME_MAX + 1, 2 }, { 2 * OUTCOME_MAX + 1, 3 },
+	};
+	struct store_figures before, after;
+	struct body *b;
+	size_t i;
+
+	at(T0 + 60);
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		make(1);
+		f.m.nrcpt = t[i].n;
+		b = kit_body(f.m.msgid, 20);
+		{
+			struct store_op op = { .kind = STORE_PUT, .msgid = f.m.msgid, .message = &f.m,
+			    .rcpt_at = kit_rcpt_at, .nrcpt = t[i].n, .blocks = b->first };
+
+			assert_int_equal(kit_do(&f.kit, &op), E_OK);
+		}
+		body_unref(b);
+		store_figures(f.kit.s, &before);
+		change(CH_RETRY, t[i].n, NULL);
+		store_figures(f.kit.s, &after);
+		assert_int_equal(due_at(t[i].n, clock_due(&f.q.clock)), t[i].n);
+		assert_int_equal(after.operations - before.operations, t[i].ops);
+	}
+}
+
 int
 main(void)
 {
@@ -433,6 +537,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_owed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_born_failed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_retry_slices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_operation_size, setup, teardown),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));
