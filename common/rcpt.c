@@ -193,9 +193,9 @@ look_behind(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verdi
 	return (E_OK);
 }
 
-/* v->address is rewritten: what is it? */
+/* v->address is rewritten: what is it?  ours: what the client named is, wherever the operator's rewriting leads. */
 static int
-judge(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verdict *v)
+judge(const struct rcpt_ask *ask, int ours, struct arena *scratch, struct rcpt_verdict *v)
 {
 	const struct conf_domain	*d;
 	struct rcpt_name		 r;
@@ -205,7 +205,7 @@ judge(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verdict *v)
 	if (rcpt_name_set(&r, ask->conf, slice_str(v->address)) != E_OK)
 		return (E_CORRUPT);
 	d = conf_domain_find(ask->conf, r.domain);
-	if (d == NULL && !ask->may_relay) {
+	if (d == NULL && !ours && !ask->may_relay) {
 		v->kind = TO_DENIED;
 		return (E_OK);
 	}
@@ -224,7 +224,7 @@ judge(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verdict *v)
 	v->domain = s.domain;
 	if (s.kind == TO_MAILBOX)
 		memcpy(v->mailbox, s.mailbox, strlen(s.mailbox) + 1);
-	if (s.kind != TO_UNKNOWN && d != NULL && (d->relay || d->all) && !ask->may_relay && is_routing(&r))
+	if (s.kind != TO_UNKNOWN && (d == NULL || d->relay || d->all) && !ask->may_relay && is_routing(&r))
 		v->kind = TO_ROUTED;
 	if (v->kind <= TO_REMOTE)
 		memcpy(v->end, v->address, strlen(v->address) + 1);
@@ -236,7 +236,7 @@ rcpt_verdict(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verd
 {
 	const struct conf	*conf = ask->conf;
 	const struct addr	*a = ask->addr;
-	int			 err, changed = 0;
+	int			 err, changed = 0, ours = 1;
 
 	v->kind = TO_BROKEN;
 	v->aliased = 0;
@@ -255,12 +255,13 @@ rcpt_verdict(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verd
 		if (ask->may_relay)
 			memcpy(v->end, v->address, strlen(v->address) + 1);
 		return;
-	}
+	} else
+		ours = conf_domain_find(conf, addr_domain(a)) != NULL;
 	err = rewrite(conf, &conf->tables.recipient_canonical, v->address, &changed, ask->trace, ask->arg);
 	if (err == E_OK)
 		err = rewrite(conf, &conf->tables.canonical, v->address, &changed, ask->trace, ask->arg);
 	if (err == E_OK)
-		err = judge(ask, scratch, v);
+		err = judge(ask, ours, scratch, v);
 	if (err != E_OK)
 		v->kind = err == E_LIMIT ? TO_LOOP : TO_BROKEN;
 }

@@ -71,6 +71,9 @@ static const char	tables[] =
     "aliases@d.test self alice@d.test\n"
     "canonical old@d.test alice@d.test\n"
     "canonical @was.test @d.test\n"
+    "relay-domain left.test\n"
+    "canonical @left.test @far.test\n"
+    "recipient-canonical moved@d.test alice@far.test\n"
     "recipient-canonical first@d.test old@d.test\n"
     "recipient-canonical swap@d.test paws@d.test\n"
     "recipient-canonical paws@d.test swap@d.test\n"
@@ -207,6 +210,13 @@ test_verdict(void **state)
 		{ "<bob+x@was.test>", 0, TO_MAILBOX, "bob+x@d.test", "bob" },
 		{ "<\"odd name\"@was.test>", 0, TO_MAILBOX, "\"odd name\"@d.test", "odd name" },
 		{ "<swap@d.test>", 0, TO_LOOP, NULL, NULL },
+		/* Whom we take may go elsewhere, but not by a route that the client wrote. */
+		{ "<moved@d.test>", 0, TO_REMOTE, "alice@far.test", NULL },
+		{ "<moved+x@d.test>", 0, TO_REMOTE, "alice+x@far.test", NULL },
+		{ "<who@left.test>", 0, TO_REMOTE, "who@far.test", NULL },
+		{ "<who%x.test@left.test>", 0, TO_ROUTED, "who%x.test@far.test", NULL },
+		{ "<who%x.test@left.test>", 1, TO_REMOTE, "who%x.test@far.test", NULL },
+		{ "<alice@far.test>", 0, TO_DENIED, NULL, NULL },
 	};
 	struct rcpt_verdict	 v;
 	char			 said[ADDRESS_MAX + 1];
@@ -247,6 +257,10 @@ test_own(void **state)
 	verdict(&kit.conf, "<postmaster>", 0, 0, &v);
 	assert_string_equal(v.address, "bob@d.test");
 	assert_string_equal(v.mailbox, "bob");
+	kit.conf.postmaster = "bob@far.test";	/* RFC 5321 4.5.1: taken from anybody */
+	verdict(&kit.conf, "<postmaster>", 0, 0, &v);
+	assert_int_equal(v.kind, TO_REMOTE);
+	assert_string_equal(v.end, "bob@far.test");
 	kit.conf.postmaster = "";
 	kit.conf.hostname = "d.test";
 }
