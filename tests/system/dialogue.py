@@ -2,7 +2,11 @@
 
 A dialogue is a file differential/NAME.txt.  First comments (#) and settings, then lines in order:
   needs: KEYWORD       it counts only where both servers offer this in EHLO
-  client: trusted      comes from 127.0.0.2, which both servers relay for; else from 127.0.0.1, a stranger
+  client: trusted      comes from 127.0.0.2, which both servers relay for; else from 127.0.0.1, a stranger, or an address
+  setup: tables        servers with the same map files (differential/maps), of which what arrives is compared by
+                       sender and recipients only, since Postfix's local(8) adds to what it delivers
+  compare: FIELD ...   by these fields instead
+  port: proxy          by their listeners behind a proxy, where the greeting is read by R:
   C: text              the client sends text and CR LF, and reads a reply
   P: text              the same, but the reply is read only after the next C or R: pipelined, in one piece with it
   D: text              text and CR LF for which there is no reply: the lines of a message
@@ -33,7 +37,7 @@ DOC = TOP / "docs/differences.md"
 FIELDS = ("sender", "rcpts", "params", "body")
 TRUSTED = "127.0.0.2"
 Step = namedtuple("Step", "number kind text marks")        # marks: field -> (postfix, postern, heading)
-Dialogue = namedtuple("Dialogue", "name needs client steps")
+Dialogue = namedtuple("Dialogue", "name needs client setup port fields steps")
 
 
 def unescape(text):
@@ -61,19 +65,19 @@ def token(octets):
 
 
 def parse(path):
-    needs, client, steps = [], "127.0.0.1", []
+    needs, steps, said = [], [], {"client": "127.0.0.1", "setup": "plain", "port": "mx"}
     for number, line in enumerate(path.read_text().splitlines(), 1):
         where = f"{path.name}:{number}"
         if not line or line.startswith("#"):
             continue
-        setting = re.fullmatch(r"(needs|client): (\S+)", line)
+        setting = re.fullmatch(r"(needs|client|setup|port|compare): (.+)", line)
         mark = re.fullmatch(r"=(\w*): (\S+) (\S+) ([\w-]+)", line)
         step = re.fullmatch(r"([CPDBLblRW]:|C-) ?(.*)", line)
         if setting and not steps:
             if setting[1] == "needs":
                 needs.append(setting[2])
             else:
-                client = {"trusted": TRUSTED, "stranger": "127.0.0.1"}[setting[2]]
+                said[setting[1]] = {"trusted": TRUSTED}.get(setting[2], setting[2])
         elif mark and steps:
             field = mark[1] or "code"
             assert field in ("code", *FIELDS) and field not in steps[-1].marks, where
@@ -83,7 +87,9 @@ def parse(path):
         else:
             raise AssertionError(f"{where}: not a line of a dialogue: {line!r}")
     assert steps, path
-    return Dialogue(path.stem, needs, client, steps)
+    fields = said.get("compare", " ".join(FIELDS if said["setup"] == "plain" else FIELDS[:2])).split()
+    assert said["setup"] in ("plain", "tables") and said["port"] in ("mx", "proxy") and set(fields) <= set(FIELDS), path
+    return Dialogue(path.stem, needs, said["client"], said["setup"], said["port"], fields, steps)
 
 
 def load():
@@ -133,7 +139,8 @@ class Destination(Hop):
         body = re.sub(rb"\AReceived: [^\r\n]*\r\n([ \t][^\r\n]*\r\n)*", b"", parts[0][2])
         params = sorted({p for _, ps in rcpts for p in ps}) if len({tuple(ps) for _, ps in rcpts}) < 2 else [
             p for _, ps in rcpts for p in ps]
-        return rcpts, {"sender": token(b"<" + parts[0][0].encode("latin-1") + b">"),
+        senders = sorted({m[0] for m in parts})     # more than one where a list has an owner
+        return rcpts, {"sender": token(b",".join(b"<" + s.encode("latin-1") + b">" for s in senders)),
                        "rcpts": token(b",".join(r[0].encode("latin-1") for r in rcpts)),
                        "params": token(b" ".join([*parts[0][3], *params])), "body": token(body)}
 
@@ -141,13 +148,13 @@ class Destination(Hop):
 class Client:
     "Plays a dialogue to one server: a code for each line that has a reply, and the ID of what was accepted."
 
-    def __init__(self, port, source):
+    def __init__(self, port, source, greeted=True):
         self.sock = socket.create_connection(("127.0.0.1", port), 10 * SLOW, source_address=(source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.settimeout(20 * SLOW)
         self.port, self.pending, self.waiting = port, b"", b""
         self.ended = False
-        assert self.reply()[0] == "220"
+        assert not greeted or self.reply()[0] in ("220", "554")
 
     def flush(self):
         try:
@@ -241,8 +248,8 @@ def compare(dialogue, answers, destinations):
         if id0 and id1:
             came = []
             for queue_id, destination in ((id0, destinations[0]), (id1, destinations[1])):
-                came.append(destination.arrived(queue_id)[1])
-            for field in FIELDS:
+                came.append(destination.arrived(queue_id)[1] or dict.fromkeys(FIELDS, "-"))
+            for field in dialogue.fields:
                 if came[0][field] != came[1][field]:
                     yield step, field, came[0][field], came[1][field]
 

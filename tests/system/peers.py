@@ -104,7 +104,7 @@ def smtp_source(port, *options, n=1, sessions=1, size=None, sender="from@client.
 class Postfix:
     """A private Postfix that takes all mail for its domain into mailbox files.  Needs root."""
 
-    def __init__(self, folder, domain="postfix.example", extra="", wrap=()):
+    def __init__(self, folder, domain="postfix.example", extra="", wrap=(), services=""):
         self.dir, self.port, self.domain = Path(folder), free_port(), domain
         sbin, lib = PEERS / "usr/sbin", PEERS / "usr/lib/postfix"
         etc, spool = self.dir / "etc", self.dir / "spool"
@@ -170,7 +170,7 @@ virtual unix - n n - - virtual
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-""")
+""" + services)
         for name in ("dynamicmaps.cf", "postfix-files"):
             source = PEERS / "etc/postfix" / name
             (etc / name).write_text(source.read_text() if source.exists() else "")
