@@ -115,6 +115,7 @@
 
 /* Queue. */
 #define VERIFY_WAIT_MS		15000	/* a client waits so long for a call-ahead, then the recipient is taken */
+#define VERIFY_TURN_MS		10000	/* for its turn at a next hop that does answer others; then 450 */
 #define VERIFY_PEER_MAX		1024	/* questions of one smtpd not answered yet */
 #define VERIFY_CACHE_MAX	16384	/* answers of next hops remembered */
 #define VERIFY_WAITERS_MAX	16384	/* and of all together, in queue */
@@ -129,7 +130,7 @@
 #define JOBS_HELD_MAX		4096	/* jobs with one deliver process that are not acknowledged yet; deliver itself takes twice that */
 #define SCHED_WINDOW		10000	/* recipients in memory because they are due or being delivered */
 #define SCHED_DEST_SHARE	1250	/* of them for one destination */
-#define SCHED_DEST_URGENT	250	/* and so many more of a priority above 0 */
+#define SCHED_DEST_URGENT	250	/* and so many of a priority above 0, or of the others, when the rest has that share */
 #define SCHED_LOWER_TURN	8	/* one job in so many at a destination is not of its highest priority */
 #define SCHED_DESTS_MAX		20000	/* destinations remembered */
 #define SCHED_DEST_IDLE_S	7200	/* ... so long after their last use */

@@ -54,7 +54,7 @@ sched_add(struct sched *s, uint64_t msgid, uint32_t index, struct sched_dest *d,
 		return (E_EXISTS);
 	if (s->nitem >= SCHED_WINDOW)
 		return (E_LIMIT);
-	if (d->ready >= SCHED_DEST_SHARE + (priority > 0 ? SCHED_DEST_URGENT : 0))
+	if (d->ready >= SCHED_DEST_SHARE && (priority > 0 ? d->urgent : d->ready - d->urgent) >= SCHED_DEST_URGENT)
 		return (E_BUSY);
 	hash ^= (uint64_t)(uint32_t)priority << 32;	/* the same sender's others are a flow of their own */
 	HASH_FIND(hh, d->by_hash, &hash, sizeof(hash), f);
@@ -82,6 +82,7 @@ sched_add(struct sched *s, uint64_t msgid, uint32_t index, struct sched_dest *d,
 	it->flow = f;
 	DL_APPEND(f->items, it);
 	d->ready++;
+	d->urgent += priority > 0;
 	if (d->place == PLACE_NONE)
 		sched_place(s, d, PLACE_RING);
 	return (E_OK);
@@ -292,6 +293,7 @@ item_unqueue(struct sched_item *it)
 	DL_DELETE(f->items, it);
 	it->flow = NULL;
 	d->ready--;
+	d->urgent -= f->level->priority > 0;
 	if (f->items == NULL) {
 		DL_DELETE(f->level->flows, f);
 		HASH_DEL(d->by_hash, f);

@@ -75,8 +75,9 @@ int		 sched_dest_has_room(const struct sched_dest *);	/* takes a good number of 
 
 /*
  * A recipient is due.  E_EXISTS: it is in memory already.  E_LIMIT: the window is full.
- * E_BUSY: its destination has its share; a priority above 0 has SCHED_DEST_URGENT more.  flow: hash of what
- * may go together, the sender first of all.
+ * E_BUSY: its destination has its share; those of a priority above 0 and the others have a place for
+ * SCHED_DEST_URGENT each beside any number of the other kind.  flow: hash of what may go together, the sender
+ * first of all.
  */
 int		 sched_add(struct sched *, uint64_t msgid, uint32_t index, struct sched_dest *, uint64_t flow,
 		    int priority);

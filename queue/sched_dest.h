@@ -48,7 +48,7 @@ struct sched_dest {
 	uint8_t			 local;
 	uint8_t			 place;		/* enum sched_place: which list prev and next are of */
 	uint8_t			 on_marked;
-	uint32_t		 ready, active;
+	uint32_t		 ready, urgent, active;	/* items, those of them of a priority above 0; jobs */
 	uint32_t		 failures;	/* towards SCHED_DEAD_AFTER */
 	uint32_t		 in_a_row;
 	uint32_t		 backoff_s;	/* the last one's length */

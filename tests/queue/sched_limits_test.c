@@ -166,11 +166,42 @@ test_urgent(void **state)
 	sched_free(s);
 }
 
+/* Whoever may set priorities does not keep the others' mail out, however much of his there is. */
+static void
+test_urgent_flood(void **state)
+{
+	struct sched *s = fresh();
+	struct sched_dest *d = sched_dest_get(s, "example.net", 0, 0);
+	struct sched_job job;
+	uint64_t i, next = 1;
+	unsigned lower = 0;
+
+	while (sched_add(s, next, 0, d, 1, 9) == E_OK)
+		next++;
+	assert_int_equal(next, SCHED_DEST_SHARE + 1);
+	for (i = 1; i <= SCHED_DEST_URGENT; i++)
+		assert_int_equal(sched_add(s, 100000 + i, 0, d, 1, i & 1 ? 0 : -9), E_OK);
+	assert_int_equal(sched_add(s, 200000, 0, d, 1, 0), E_BUSY);
+	assert_int_equal(sched_add(s, 200000, 0, d, 1, 9), E_BUSY);
+	for (i = 0; i < 4 * SCHED_LOWER_TURN; i++) {
+		assert_int_equal(sched_next(s, 0, SCHED_REMOTE, &job), E_OK);
+		lower += job.msgid > 100000;
+		sched_forget(s, job.msgid, 0);
+		sched_job_done(s, d, REACHED, 7, NULL, 0);
+		while (sched_add(s, next, 0, d, 1, 9) == E_OK)		/* at once there are more */
+			next++;
+	}
+	assert_int_equal(lower, 4);
+	assert_int_equal(sched_add(s, 200000, 0, d, 1, 0), E_OK);
+	sched_free(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_urgent),
+		cmocka_unit_test(test_urgent_flood),
 		cmocka_unit_test(test_window_limit),
 		cmocka_unit_test(test_job_limit),
 		cmocka_unit_test(test_dests_limit),
