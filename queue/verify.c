@@ -24,6 +24,7 @@ struct waiter {
 
 struct verify_dest {			/* probes at one destination */
 	uint32_t	 active;
+	uint64_t	 heard;		/* when it last said yes or no; 0 not yet */
 	UT_hash_handle	 hh;
 	char		 name[];
 };
@@ -286,6 +287,8 @@ verify_result(struct verify *v, uint64_t via, const struct ipc_probe_result *m, 
 	HASH_FIND(hh_id, v->by_id, &m->id, sizeof(m->id), e);
 	if (e == NULL || e->via != via)
 		return;			/* too late */
+	if (m->outcome == OUT_DELIVERED || m->outcome == OUT_PERMFAIL)
+		e->dest->heard = now;
 	r.status = m->outcome == OUT_DELIVERED ? VERIFY_TAKEN : m->outcome == OUT_PERMFAIL ? VERIFY_REFUSED :
 	    VERIFY_UNKNOWN;
 	memcpy(r.text, m->text, sizeof(r.text));
@@ -362,6 +365,27 @@ time_out(struct verify *v, struct entry *e, uint64_t now)
 	}
 }
 
+/*
+ * More is asked than a next hop can be asked for.  If it has nothing to say to anybody its mail is taken, as is a backup's
+ * purpose; but while it answers, a flood of questions must not be what gets unknown recipients taken (R16).
+ */
+static void
+too_long(struct verify *v, struct entry *e, uint64_t now)
+{
+	struct ipc_verify_result r = { .status = VERIFY_UNKNOWN, .code = 450, .enhanced = { 4, 4, 5 } };
+	char dest[VERIFY_DEST_NAME];
+	struct verify_dest *d = NULL;
+
+	if (e->waiters == NULL || e->waiters->until > now + VERIFY_WAIT_MS - VERIFY_TURN_MS ||
+	    v->ops->route(v->arg, e->p.address, &e->p, dest) != E_OK)
+		return;
+	HASH_FIND(hh, v->dests, dest, strlen(dest), d);
+	if (d == NULL || d->heard == 0 || now - d->heard > VERIFY_TURN_MS)
+		return;
+	(void)snprintf(r.text, sizeof(r.text), "too many recipients are being asked for there");
+	answer(v, e, &r);
+}
+
 void
 verify_tick(struct verify *v, uint64_t now)
 {
@@ -373,6 +397,7 @@ verify_tick(struct verify *v, uint64_t now)
 			unknown(v, e, "");	/* deliver has lost it */
 	}
 	DL_FOREACH_SAFE(v->waits, e, tmp) {
+		too_long(v, e, now);
 		time_out(v, e, now);
 		if (e->waiters == NULL)
 			forget(v, e);

@@ -259,6 +259,41 @@ test_route(void **state)
 	verify_free(k.v);
 }
 
+/* A flood of questions gets nobody taken while the next hop answers; where it is silent, recipients are taken. */
+static void
+test_turn(void **state)
+{
+	static const struct { uint64_t after; int alive; unsigned answers; } t[] = {
+		{ VERIFY_TURN_MS - 1, 1, 0 }, { VERIFY_TURN_MS, 1, 1 }, { VERIFY_TURN_MS + 1, 1, 1 },
+		{ VERIFY_TURN_MS + 1, 0, 0 }, { VERIFY_WAIT_MS, 0, 1 },
+	};
+	static struct kit k;
+	char address[64];
+	unsigned before;
+	uint32_t n;
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		kit_open(&k);
+		for (n = 0; n < VERIFY_DEST_MAX + 2; n++) {
+			(void)snprintf(address, sizeof(address), "u%u@x.example", n);
+			ask(&k, 1, n, address, 1000);
+		}
+		assert_int_equal(k.nprobe, VERIFY_DEST_MAX);
+		if (t[i].alive)
+			say(&k, 0, OUT_PERMFAIL, 1500);		/* the fifth takes its place, the last waits on */
+		before = k.nanswer;
+		verify_tick(k.v, 1000 + t[i].after);
+		if (t[i].after < VERIFY_WAIT_MS)
+			assert_int_equal(k.nanswer - before, t[i].answers);
+		if (t[i].answers != 0)
+			assert_int_equal(LAST(&k).r.id, VERIFY_DEST_MAX + 1);
+		if (t[i].answers != 0)
+			assert_int_equal(LAST(&k).r.code, t[i].alive ? 450 : 0);
+		verify_free(k.v);
+	}
+}
+
 /* Nobody to ask, deliver dies, no answer, an answer by another, a questioner that dies. */
 static void
 test_ends(void **state)
@@ -322,6 +357,7 @@ main(void)
 		cmocka_unit_test(test_cache_limit),
 		cmocka_unit_test(test_waiters_limit),
 		cmocka_unit_test(test_route),
+		cmocka_unit_test(test_turn),
 		cmocka_unit_test(test_ends),
 	};
 
