@@ -173,6 +173,10 @@ look_behind(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verdi
 	if (err == E_CORRUPT)
 		return (err);
 	if ((e = x.good) != NULL) {
+		/* A list of one that is at its end, as far as a step tells. */
+		if (err == E_OK && x.ends == e && x.head != NULL && rcpt_expand_some(&x, 1) == E_CORRUPT)
+			return (E_CORRUPT);
+		v->sole = x.head == NULL && x.ends == e && e->next == NULL && !e->owned;
 		v->kind = e->kind;
 		memcpy(v->end, e->address, strlen(e->address) + 1);
 		domain = strrchr(e->address, '@');
@@ -239,7 +243,7 @@ rcpt_verdict(const struct rcpt_ask *ask, struct arena *scratch, struct rcpt_verd
 	int			 err, changed = 0, ours = 1;
 
 	v->kind = TO_BROKEN;
-	v->aliased = 0;
+	v->aliased = v->sole = 0;
 	v->domain = NULL;
 	v->end[0] = v->mailbox[0] = '\0';
 	memcpy(v->address, a->text, strlen(a->text) + 1);

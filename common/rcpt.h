@@ -58,6 +58,7 @@ struct rcpt_ask {
 struct rcpt_verdict {
 	enum rcpt_kind	 kind;		/* of the first end that takes mail, else why there is none */
 	int		 aliased;	/* the address is expanded: queue will find the ends */
+	int		 sole;		/* and end is the only one, which no list of an owner's named: its word is the answer */
 	const struct conf_domain *domain;	/* of the end; NULL: remote */
 	char		 address[ADDRESS_MAX + 1];	/* to hand on: rewritten by canonical, not expanded */
 	char		 end[ADDRESS_MAX + 1];		/* the first end; "" if there is none */

@@ -191,7 +191,7 @@ look(struct lookup *l, const struct addr *a)
 	arena_init(&scratch, LOOKUP_MEMORY);
 	rcpt_verdict(&ask, &scratch, &v);
 	arena_clear(&scratch);
-	if (v.kind == TO_RELAY && !v.aliased && v.domain->verify)
+	if (v.kind == TO_RELAY && (!v.aliased || v.sole) && v.domain->verify)
 		on_step(l, "verify", "the next hop is asked for the recipient before it is taken (call-ahead)");
 	if (v.kind <= TO_DISCARD || v.aliased)
 		tell_ends(l, v.address);

@@ -65,13 +65,14 @@ smtp_rcpt_taken(struct smtp_session *s, size_t before)
 	const struct rcpt_verdict	*v = &s->env->verdict;
 	struct smtp_txn			*t = s->txn;
 
-	/* An alias's members are asked for by nobody: the alias is ours, and so is what it promises. */
-	if (v->aliased || v->kind != TO_RELAY || !v->domain->verify || s->env->ops->verify == NULL) {
+	/* A list's members are asked for by nobody: the list is ours, and so is what it promises.  But another name for one
+	 * recipient, or for a whole domain, is as good as that recipient. */
+	if ((v->aliased && !v->sole) || v->kind != TO_RELAY || !v->domain->verify || s->env->ops->verify == NULL) {
 		take(s);
 		return;
 	}
 	t->ask_len = (uint32_t)before;
-	if (s->env->ops->verify(s, v->address) != E_OK) {
+	if (s->env->ops->verify(s, v->end) != E_OK) {
 		drop(s, NULL);
 		return;
 	}
