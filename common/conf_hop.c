@@ -219,6 +219,23 @@ parse_maildir(struct hop *h, struct arena *mem, struct slice path, const char **
 }
 
 int
+conf_maildir_base(char *dst, size_t size, const char *path)
+{
+	const char	*percent = strchr(path, '%');
+	size_t		 n = percent != NULL ? (size_t)(percent - path) : strlen(path);
+
+	if (percent != NULL) {
+		while (n > 0 && path[n - 1] != '/')
+			n--;
+	}
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	if (n == 0 || path[0] != '/')
+		return (E_SYNTAX);
+	return (slice_copy(slice_make(path, n), dst, size));
+}
+
+int
 hop_parse(struct hop *h, struct arena *mem, struct slice s, const char **why)
 {
 	*h = (struct hop){ .kind = HOP_MX, .host = "", .port = SMTP_PORT, .path = "" };

@@ -53,6 +53,8 @@ const char *conf_path_why(const char *path, size_t max, int hops);
 int	 conf_is_domain(const char *);
 /* "192.0.2.1@53": an address in net_addr_str()'s form, and a port. */
 int	 conf_is_server(const char *);
+/* The directory before the first %u or %d of a maildir's path, or all of it.  E_SYNTAX if it is not absolute, E_LIMIT. */
+int	 conf_maildir_base(char *dst, size_t size, const char *path);
 /* Whether hop is whole and in hop_parse()'s own form. */
 int	 conf_hop_ok(const struct hop *);
 int	 conf_is_listener_name(const char *);

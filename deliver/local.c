@@ -2,9 +2,12 @@
  * local.c -- what has to be known of this machine before the sandbox.  Shell.
  */
 #include <ifaddrs.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "common/conf_number.h"
 #include "common/err.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "deliver/main.h"
 
@@ -69,6 +72,36 @@ deliver_remote_limits(const struct deliver *d, struct sandbox_run *run)
 	run->nofile = d->room.conf->deliver.connections + CLOSING_MAX + DESCRIPTORS_EXTRA;
 }
 
+static void
+add_dir(struct sandbox_run *run, const struct hop *h)
+{
+	static char	dir[SANDBOX_DIRS_MAX][CONF_PATH_MAX + 1];
+	size_t		n = run->ndirs, i;
+
+	if (h->kind != HOP_MAILDIR)
+		return;
+	if (n == SANDBOX_DIRS_MAX || conf_maildir_base(dir[n], sizeof(dir[n]), h->path) != E_OK)
+		log_fatal("maildir %s: no place for its directory among %d", h->path, SANDBOX_DIRS_MAX);
+	for (i = 0; i < n && strcmp(dir[i], dir[n]) != 0; i++)
+		;
+	if (i < n)
+		return;
+	run->dirs[n] = dir[n];
+	run->ndirs++;
+}
+
+/* All directories that maildirs are beneath.  When they change master replaces this process.  The root
+ * directory is what they have in common, which may be no more than "/". */
+static void
+mailbox_dirs(const struct conf *conf, struct sandbox_run *run)
+{
+	for (size_t i = 0; i < conf->ndomains; i++)
+		if (!conf->domains[i].relay)
+			add_dir(run, &conf->domains[i].deliver);
+	for (size_t i = 0; i < conf->nroutes; i++)
+		add_dir(run, &conf->routes[i].via);
+}
+
 void
 mailbox_limits(struct deliver *d, struct sandbox_run *run)
 {
@@ -76,6 +109,5 @@ mailbox_limits(struct deliver *d, struct sandbox_run *run)
 	/* For each recipient of each job in a thread's hands: its file, and the maildir's new/ and
 	 * tmp/. */
 	run->nofile = (uint64_t)WORKS_MAX * JOB_RCPT_MAX * 3 + DESCRIPTORS_EXTRA;
-	run->ndirs = 1;
-	run->dirs[0] = d->room.start.root;
+	mailbox_dirs(d->room.conf, run);
 }

@@ -402,6 +402,8 @@ mailbox_open(struct deliver *d)
 	static uv_work_t first;
 
 	d->rootfd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->rootfd == -1 && errno == EACCES)		/* above the directories of the maildirs */
+		d->rootfd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (d->rootfd == -1)
 		log_fatal("cannot open the directory of the mailboxes");
 	if (setenv("UV_THREADPOOL_SIZE", THREADS, 1) == -1)

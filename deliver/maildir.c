@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "deliver/maildir.h"
 
+#define PASS_FLAGS	(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define DIR_FLAGS	(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define DIRENTS_MAX	8192	/* octets of directory entries read at once */
 
@@ -116,6 +117,9 @@ walk(int root, const char *path)
 			memcpy(name, path, n);
 			name[n] = '\0';
 			next = step(at, name);
+			/* On the way to the maildirs' own directory nothing may be read: pass through. */
+			if (next == -1 && errno == EACCES && path[n] == '/')
+				next = openat(at, name, PASS_FLAGS);
 		}
 		err = errno;
 		if (at != root)

@@ -5,25 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conf_number.h"
 #include "common/err.h"
 #include "master/paths.h"
-
-int
-paths_static_prefix(char *dst, size_t size, const char *path)
-{
-	const char *percent = strchr(path, '%');
-	size_t n = percent != NULL ? (size_t)(percent - path) : strlen(path);
-
-	if (percent != NULL) {
-		while (n > 0 && path[n - 1] != '/')
-			n--;
-	}
-	while (n > 1 && path[n - 1] == '/')
-		n--;
-	if (n == 0 || path[0] != '/')
-		return (E_SYNTAX);
-	return (slice_copy(slice_make(path, n), dst, size));
-}
 
 static int
 maildirs_add(struct maildirs *m, const struct hop *h)
@@ -34,7 +18,7 @@ maildirs_add(struct maildirs *m, const struct hop *h)
 
 	if (h->kind != HOP_MAILDIR)
 		return (E_OK);
-	if ((err = paths_static_prefix(dir, sizeof(dir), h->path)) != E_OK)
+	if ((err = conf_maildir_base(dir, sizeof(dir), h->path)) != E_OK)
 		return (err);
 	for (i = 0; i < m->n && (c = strcmp(m->dir[i], dir)) < 0; i++)
 		;

@@ -24,7 +24,6 @@ struct maildirs {
 
 /* E_LIMIT: more than SANDBOX_DIRS_MAX of them, or a path too long.  Sorted, each once. */
 int	paths_maildirs(struct maildirs *, const struct conf *);
-int	paths_static_prefix(char *dst, size_t size, const char *maildir_path);
 /* The longest directory that holds them all: the mailbox daemon's root.  "" for none. */
 int	paths_common(char *dst, size_t size, const struct maildirs *);
 /* "/var/mail/%d/%u" for one recipient; E_LIMIT. */

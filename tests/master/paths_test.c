@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/conf_number.h"
 #include "common/err.h"
 #include "master/paths.h"
 
@@ -31,7 +32,7 @@ test_static_prefix(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int err = paths_static_prefix(dst, sizeof(dst), rows[i].path);
+		int err = conf_maildir_base(dst, sizeof(dst), rows[i].path);
 
 		if (err != rows[i].err || (err == E_OK && strcmp(dst, rows[i].want) != 0))
 			fail_msg("%s: %d %s, wanted %d %s", rows[i].path, err, dst, rows[i].err, rows[i].want);

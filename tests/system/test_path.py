@@ -3,7 +3,9 @@ import os
 import random
 import re
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +97,17 @@ def test_maildir_delivery(postern):
     server.wait_empty()
     for event in ("accepted", r"rcpt=<bob@local\.example>.*status=delivered", "removed"):
         server.wait_log(rf"{msgid} {event}")
+
+
+def test_maildirs_that_have_no_directory_in_common(postern):
+    "Landlock lets the mailbox process into these directories alone, though its root directory is the host's."
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="postern.") as away:
+        os.chmod(away, 0o755)
+        server = postern(f'domain "away.example" {{ deliver = "maildir:{away}/mail/%u/Maildir" recipients = {{ "*" }} }}\n')
+        server.send("a@client.example", ["bob@local.example", "dave@away.example"])
+        lib.wait_for("mail in both", lambda: server.maildir("bob") and [*Path(away, "mail/dave/Maildir/new").glob("*")])
+        server.wait_empty()
+        server.stop()
 
 
 def test_unknown_recipient_and_relay_refused(postern):
