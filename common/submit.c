@@ -181,7 +181,9 @@ submit_data(struct submit *s)
 void
 submit_next(struct submit *s)
 {
-	if (s->state == SUBMIT_CHOICE)
+	if (s->early)
+		over(s);
+	else if (s->state == SUBMIT_CHOICE)
 		command(s, "RSET\r\n", SUBMIT_RSET);
 	else if (s->state == SUBMIT_DONE)
 		s->state = SUBMIT_IDLE;
@@ -190,7 +192,10 @@ submit_next(struct submit *s)
 void
 submit_quit(struct submit *s)
 {
-	command(s, "QUIT\r\n", SUBMIT_QUIT);
+	if (s->early)
+		over(s);
+	else
+		command(s, "QUIT\r\n", SUBMIT_QUIT);
 }
 
 /* ---- body ---- */
@@ -316,6 +321,15 @@ on_reply(struct submit *s)
 		s->at_start = 1;
 		s->last_cr = 0;
 		return (good ? E_PROTO : E_OK);
+	case SUBMIT_BODY:
+		/* Refused in its midst by a server that reads no more of it: this is its answer. */
+		if (r->code < 400)
+			return (E_PROTO);
+		answer_set(&s->answer, r, 1);
+		s->state = SUBMIT_DONE;
+		s->early = 1;
+		buf_drain(s->out, s->out->len);
+		return (E_OK);
 	case SUBMIT_DOT:
 		answer_set(&s->answer, r, 1);
 		s->state = SUBMIT_DONE;

@@ -74,6 +74,7 @@ struct submit {
 	uint64_t	 body_len;	/* octets of body so far, without stuffing */
 	uint8_t		 at_start;	/* of a line */
 	uint8_t		 last_cr;
+	uint8_t		 early;		/* refused before its end: the connection serves for nothing else */
 	struct reply_parser parser;
 };
 
@@ -91,8 +92,9 @@ void	submit_pump(struct submit *);				/* any time: more commands if there is roo
 void	submit_data(struct submit *);				/* in CHOICE */
 int	submit_body(struct submit *, struct slice);		/* in BODY; at most SUBMIT_BODY_MAX octets; E_LIMIT, E_NOMEM */
 int	submit_end(struct submit *);				/* in BODY; the final dot */
-void	submit_next(struct submit *);				/* in CHOICE and DONE */
-void	submit_quit(struct submit *);				/* in IDLE, CHOICE, DONE */
+/* In CHOICE and DONE; in IDLE too.  OVER after a message that was refused in its midst, where commands would be its text. */
+void	submit_next(struct submit *);
+void	submit_quit(struct submit *);
 
 /* Whether the server takes what this message needs: a non-ASCII address asks for SMTPUTF8. */
 int	submit_speaks(const struct submit *, const struct submit_mail *);

@@ -38,6 +38,20 @@ has_8bit(struct slice s)
 	return (0);
 }
 
+/* The lines up to the first that no message may have: with it the notice would be refused for what the message was. */
+static struct slice
+fine_lines(struct slice s)
+{
+	const char *lf, *p = s.p, *end = s.p + s.n;
+
+	for (; p < end && (lf = memchr(p, '\n', (size_t)(end - p))) != NULL; p = lf + 1) {
+		if (lf == p || lf[-1] != '\r' || memchr(p, '\0', (size_t)(lf - p)) != NULL ||
+		    memchr(p, '\r', (size_t)(lf - 1 - p)) != NULL)
+			break;
+	}
+	return (slice_make(s.p, (size_t)(p - s.p)));
+}
+
 /* The header section alone, whole lines, without what would not be one. */
 static struct slice
 header_of(struct slice s)
@@ -142,7 +156,7 @@ write_status(struct buf *b, const struct notice *n)
 int
 notice_write(struct buf *b, const struct notice *n, int *utf8)
 {
-	struct slice header = header_of(n->header);
+	struct slice header = fine_lines(header_of(n->header));
 	size_t i;
 	int err;
 

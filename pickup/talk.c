@@ -266,7 +266,9 @@ on_poll(uv_poll_t *poll, int status, int events)
 	struct job *j = poll->data;
 
 	if (status < 0) {
-		lost(j, uv_strerror(status));
+		/* It may have said why before it left; libuv has stopped the handle. */
+		if (!pull(j))
+			lost(j, uv_strerror(status));
 		return;
 	}
 	if ((events & (UV_READABLE | UV_DISCONNECT)) != 0 && pull(j))

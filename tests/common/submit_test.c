@@ -160,6 +160,42 @@ test_body(void **state)
 	free(large);
 }
 
+/* A server that refuses before the end has answered; nothing more is said to it, where commands would be text. */
+static void
+test_refused_in_its_midst(void **state)
+{
+	static const struct { const char *said; int err; enum submit_state state; uint16_t code; } t[] = {
+		{ "554 5.6.11 bare CR\r\n", E_OK, SUBMIT_DONE, 554 }, { "452 4.3.1 full\r\n", E_OK, SUBMIT_DONE, 452 },
+		{ "421 4.4.2 slow\r\n", E_OK, SUBMIT_OVER, 421 }, { "250 ok\r\n", E_PROTO, SUBMIT_OVER, 0 },
+		{ "354 go\r\n", E_PROTO, SUBMIT_OVER, 0 },
+	};
+	struct buf out;
+	struct submit s;
+	size_t i, used;
+
+	(void)state;
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		buf_init(&out, SUBMIT_OUT_CAP);
+		submit_init(&s, &out, "h");
+		s.state = SUBMIT_BODY;
+		assert_int_equal(submit_body(&s, SLICE_LIT("Subject: x\r\n\r\nx")), E_OK);
+		assert_int_equal(submit_feed(&s, slice_str(t[i].said), &used), t[i].err);
+		assert_int_equal(s.state, t[i].state);
+		assert_int_equal(s.answer.code, t[i].code);
+		if (s.state == SUBMIT_DONE) {
+			assert_int_equal(out.len, 0);
+			if (i == 0)
+				submit_next(&s);
+			else
+				submit_quit(&s);
+			assert_int_equal(s.state, SUBMIT_OVER);
+			assert_int_equal(out.len, 0);
+		}
+		submit_clear(&s);
+		buf_clear(&out);
+	}
+}
+
 /* What waits to be sent is bounded however many recipients there are. */
 static void
 test_output_is_bounded(void **state)
@@ -226,7 +262,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_transcripts), cmocka_unit_test(test_body), cmocka_unit_test(test_output_is_bounded),
-		cmocka_unit_test(test_parameters),
+		cmocka_unit_test(test_parameters), cmocka_unit_test(test_refused_in_its_midst),
 	};
 
 	return (cmocka_run_group_tests(tests, NULL, NULL));

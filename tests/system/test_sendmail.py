@@ -504,6 +504,24 @@ def test_a_file_of_an_ordinary_name_appears_while_it_runs(server):
     mails(server, "bob", 1, 10)
 
 
+def test_what_no_message_may_hold_is_refused_once_and_told(server):
+    "By its first octets, its header and its last ones: a notice each, and nobody else has to wait for it."
+    stage = server.dir / "stage"
+    stage.mkdir()
+    long = b"y" * 70 + b"\r\n"
+    bodies = [b"Subject: h\r\n\r\na\rb\r\n" + long * 40000, b"Subject: h\r\n\r\n" + long * 40000 + b"a\nb\r\n",
+              b"Subject: h\r\nX: a\rb\r\n\r\nb\r\n", b"Subject: h\r\nX: a\nb\r\n\r\nb\r\n",
+              b"Subject: h\r\nX: a\0b\r\n\r\nb\r\n"]
+    for n, body in enumerate(bodies):
+        craft(stage / name(n), HEAD, body=body)
+        os.rename(stage / name(n), drop(server) / name(n))
+    for notice in mails(server, "alice", len(bodies)):
+        assert b"Undelivered mail" in notice and b"Subject: h" in notice and b"X: a" not in notice
+    wait_for("an empty drop", lambda: waiting(server) == [])
+    assert bad(server) == [] and not server.maildir("bob")
+    assert "conversation with smtpd lost" not in server.text()
+
+
 @needs_users
 def test_users_cannot_see_or_touch_what_waits(down):
     sendmail(down, "bob@local.example", user="daemon")
