@@ -118,9 +118,9 @@ find_ends(struct queue *q, struct notice_op *no)
 	memcpy(one.address, no->to, sizeof(one.address));
 	if ((x = expand_new(q->room.conf, &one, 1, TXN_RCPT_MEMORY_MAX)) == NULL)
 		return (E_NOMEM);
-	while ((err = expand_some(x, EXPANSION_MAX)) == E_AGAIN)
-		;
-	/* What aliases that are broken by now lead to nowhere, or to too many, stays as it is named. */
+	/* What aliases that are broken by now lead to nowhere, or to too many, stays as it is named.  Not longer than one
+	 * slice: whoever forges a long list of ours as sender does not hold up the loop. */
+	err = expand_some(x, EXPAND_SLICE);
 	n = err == E_OK ? expand_count(x) : 1;
 	if (n > RCPT_MAX) {
 		err = E_LIMIT;

@@ -221,9 +221,13 @@ etrn_run(struct etrn *e)
 		/* That mail waits is all that is asked of one that only looks. */
 		if (err == E_OK && r->look && r->pending != 0)
 			err = E_NOTFOUND;
+		if (err == E_OK && r->look && r->seen >= ETRN_LOOK_MAX) {
+			reply(e, r, ETRN_PENDING, 0);
+			err = E_NOTFOUND;
+		}
 		if (err == E_OK) {
 			if (r->seen >= ETRN_LOOK_MAX)
-				reply(e, r, r->look ? ETRN_PENDING : ETRN_STARTED, 0);
+				reply(e, r, ETRN_STARTED, 0);
 			more = 1;
 			continue;
 		}

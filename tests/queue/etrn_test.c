@@ -23,7 +23,7 @@ static struct kit {
 	struct item	 item[MANY];
 	size_t		 n;
 	int		 paused, busy, fail;
-	unsigned	 retried;
+	unsigned	 retried, names;
 	unsigned	 nanswer;
 	uint64_t	 peer;
 	struct ipc_etrn_result last;
@@ -35,6 +35,7 @@ next_domain(void *arg, const char *after, char *dst)
 	const char *best = NULL;
 	size_t i;
 
+	k.names++;
 	for (i = 0; i < k.n; i++)
 		if (strcmp(k.item[i].domain, after) > 0 && (best == NULL || strcmp(k.item[i].domain, best) < 0))
 			best = k.item[i].domain;
@@ -241,6 +242,26 @@ test_look_limit(void **state)
 	}
 }
 
+/* Who may only look has his answer in time, and nothing goes on behind it: ETRN in a loop costs no more. */
+static void
+test_look_ends(void **state)
+{
+	char name[64];
+	unsigned i;
+
+	for (i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof(name), "n%05u.example", i);
+		add(name, i + 1, 0);
+	}
+	request(ETRN_TREE, "tree.example", 1000);
+	assert_int_equal(k.last.status, ETRN_STARTED);
+	assert_true(k.names > MANY);
+	k.names = 0;
+	request(ETRN_TREE, "tree.example", 1001);
+	assert_int_equal(k.last.status, ETRN_PENDING);
+	assert_in_range(k.names, ETRN_LOOK_MAX, ETRN_LOOK_MAX + 64);
+}
+
 static void
 test_runs_limit(void **state)
 {
@@ -288,6 +309,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unable, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_look_limit, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_look_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runs_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nodes_limit, setup, teardown),
 	};

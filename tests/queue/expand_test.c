@@ -224,6 +224,30 @@ test_expansion_max(void **state)
 	}
 }
 
+/* One slice has room for as many as a notice may go to (bounce.c), and is over soon with a longer list. */
+static void
+test_one_slice(void **state)
+{
+	static const struct { uint32_t n; int err; } t[] = {
+		{ RCPT_MAX - 1, E_OK }, { RCPT_MAX, E_OK }, { RCPT_MAX + 1, E_OK }, { EXPAND_SLICE + 1, E_AGAIN },
+		{ EXPANSION_MAX, E_AGAIN },
+	};
+	struct recipient	 rcpt[1];
+	struct expand		*x;
+	struct rcpt_kit		 k;
+
+	named(&rcpt[0], "l@d.test N");
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		big_list(&k, t[i].n);
+		assert_non_null(x = expand_new(&k.conf, rcpt, 1, TXN_RCPT_MEMORY_MAX));
+		assert_int_equal(expand_some(x, EXPAND_SLICE), t[i].err);
+		if (t[i].err == E_OK)
+			assert_int_equal(expand_count(x), t[i].n);
+		expand_free(x);
+		kit_close(&k);
+	}
+}
+
 /* What does not fit is E_NOMEM, and the next try with room goes through. */
 static void
 test_memory(void **state)
@@ -260,6 +284,7 @@ main(void)
 	const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_expansion_max),
+		cmocka_unit_test(test_one_slice),
 		cmocka_unit_test(test_memory),
 	};
 
