@@ -231,8 +231,13 @@ after_settle(struct job *j)
 		log_rcpts(j);
 		p->counter[COUNT_SENT]++;
 		p->again_ms = 0;
-		if (name_files(j) == E_OK && file_remove(p, j->name) == E_OK)
+		if (name_files(j) != E_OK)
+			break;
+		/* What cannot be removed is not sent once more with each pass. */
+		if (file_remove(p, j->name) == E_OK)
 			after = AFTER_GONE;
+		else
+			file_done(j);
 		break;
 	case VERDICT_FAILED:
 		log_job(j, "refused", verdict_answer(&j->talk, &j->drop.mail.rcpt[0]));

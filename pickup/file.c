@@ -156,16 +156,35 @@ file_read(struct job *j, void *dst, size_t size)
 
 /* ---- what is no message ---- */
 
-int
-file_is_left(const struct pickup *p, uint64_t ino)
+/* By number and name: the number alone could be another file's by now, whose name nobody can have known. */
+static uint64_t
+left_key(const char *name, uint64_t ino)
 {
+	return (drop_sum(DROP_SUM_START ^ ino, slice_str(name)));
+}
+
+int
+file_is_left(const struct pickup *p, const char *name, uint64_t ino)
+{
+	uint64_t key = left_key(name, ino);
 	size_t i;
 
 	for (i = 0; i < p->nleft; i++) {
-		if (p->left[i] == ino)
+		if (p->left[i] == key)
 			return (1);
 	}
 	return (0);
+}
+
+/* Past LEFT_MAX the oldest is forgotten, and so looked at again when it is next met. */
+static void
+remember(struct pickup *p, const char *name, uint64_t ino)
+{
+	if (p->nleft == LEFT_MAX) {
+		memmove(p->left, p->left + 1, (LEFT_MAX - 1) * sizeof(p->left[0]));
+		p->nleft--;
+	}
+	p->left[p->nleft++] = left_key(name, ino);
 }
 
 static void
@@ -173,16 +192,22 @@ leave(struct pickup *p, const char *name, uint64_t ino, uint32_t uid, const char
 {
 	char text[LOG_NAME_MAX];
 
-	if (file_is_left(p, ino))
+	if (file_is_left(p, name, ino))
 		return;
-	/* Past that many the oldest is forgotten, and logged again when it is next met. */
-	if (p->nleft == LEFT_MAX) {
-		memmove(p->left, p->left + 1, (LEFT_MAX - 1) * sizeof(p->left[0]));
-		p->nleft--;
-	}
-	p->left[p->nleft++] = ino;
+	remember(p, name, ino);
 	log_warn("drop file=%s uid=%" PRIu32 " is no message: %s; it stays: %s",
 	    text_escape_word(text, sizeof(text), slice_str(name)), uid, why, reason);
+}
+
+void
+file_done(struct job *j)
+{
+	struct stat st;
+
+	if (fstat(j->fd, &st) == -1 || st.st_nlink == 0 || file_is_left(j->p, j->name, (uint64_t)st.st_ino))
+		return;
+	remember(j->p, j->name, (uint64_t)st.st_ino);
+	log_warn("drop file=%s was submitted and stays: remove it before postern-pickup starts anew", j->name);
 }
 
 /* A link, pipe or socket holds nothing that could be kept, and Landlock lets us make none of them elsewhere. */

@@ -89,7 +89,7 @@ struct pickup {
 	int		 stopping;
 	size_t		 bad_count;
 	size_t		 nleft;
-	uint64_t	 left[LEFT_MAX];	/* inode numbers */
+	uint64_t	 left[LEFT_MAX];	/* of inode number and name */
 	struct owners	 owners;
 	struct job	 job[PICKUP_SESSIONS_MAX];
 	struct ipc	*smtpd[SMTPDS_MAX];
@@ -129,7 +129,8 @@ int	file_sum(struct job *, const char **why);		/* E_AGAIN: another slice */
 ssize_t	file_read(struct job *, void *, size_t);		/* of the message, from job->at on; 0 at its end, -1 */
 void	file_aside(struct pickup *, const char *name, uint64_t ino, uint32_t uid, const char *why);
 int	file_remove(struct pickup *, const char *name);
-int	file_is_left(const struct pickup *, uint64_t ino);
+int	file_is_left(const struct pickup *, const char *name, uint64_t ino);
+void	file_done(struct job *);	/* submitted, and cannot be removed: not looked at again */
 
 /* after.c */
 int	after_prepare(struct job *);		/* before DATA: what must be there before the message goes */

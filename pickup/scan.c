@@ -32,7 +32,7 @@ take_name(struct pickup *p, const char *name)
 	struct stat st;
 	int kind = drop_name_kind(name);
 
-	if (fstatat(p->new_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || file_is_left(p, (uint64_t)st.st_ino))
+	if (fstatat(p->new_fd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || file_is_left(p, name, (uint64_t)st.st_ino))
 		return;
 	if (kind == 't' && S_ISREG(st.st_mode)) {
 		/* Nobody was told that it is safe; its writer was killed, or is very slow. */

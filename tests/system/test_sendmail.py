@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -502,6 +503,48 @@ def test_a_file_of_an_ordinary_name_appears_while_it_runs(server):
     craft(stage / name(1), HEAD)
     os.rename(stage / name(1), drop(server) / name(1))
     mails(server, "bob", 1, 10)
+
+
+@needs_users
+def test_a_number_of_a_file_that_is_gone_stops_no_other(server):
+    "What cannot be moved is remembered: not so that the next file with its inode number would wait for ever."
+    stage = server.dir / "stage"
+    stage.mkdir()
+    (drop(server) / name(5)).mkdir()
+    (drop(server) / name(5) / "inside").write_text("x")
+    server.stop()
+    server.start()
+    server.wait_log(rf"drop file={name(5)} \S+ is no message: .*; it stays")
+    number = os.stat(drop(server) / name(5)).st_ino
+    shutil.rmtree(drop(server) / name(5))
+    for n in range(100, 164):
+        craft(stage / name(n), HEAD)
+        if os.stat(stage / name(n)).st_ino == number:
+            break
+    else:
+        pytest.skip("this file system gives no number twice")
+    os.rename(stage / name(n), drop(server) / name(n))
+    mails(server, "bob", 1, 10)
+
+
+@needs_users
+def test_what_cannot_be_removed_is_sent_once(down):
+    file = drop(down) / name(1)
+    craft(file, HEAD)
+    if subprocess.run(["chattr", "+i", str(file)], capture_output=True).returncode != 0:
+        pytest.skip("no immutable files here")
+    try:
+        down.start()
+        down.wait_log(rf"drop file={name(1)} was submitted and stays")
+        stage = down.dir / "stage"
+        stage.mkdir()
+        craft(stage / name(2), HEAD.replace(b"to 0 bob", b"to 0 alice"))
+        os.rename(stage / name(2), drop(down) / name(2))    # by inotify, then a pass
+        mails(down, "alice", 1)
+        assert len(mails(down, "bob", 1)) == 1
+        assert len(re.findall(rf"drop file={name(1)} uid=\d+ submitted", down.text())) == 1
+    finally:
+        subprocess.run(["chattr", "-i", str(file)], check=True)
 
 
 def test_what_no_message_may_hold_is_refused_once_and_told(server):
