@@ -160,6 +160,15 @@ sv_tick(struct supervise *s, uint64_t now_ms)
 {
 	if (now_ms < s->due_ms)
 		return (SV_NOTHING);
+	/*
+	 * Who looks so late was stopped or starved himself, and the answer may lie unread, since timers come
+	 * before sockets: once more, then.
+	 */
+	if (now_ms - s->due_ms >= LATE_MS && (s->state == SV_STARTING || s->state == SV_LOST ||
+	    (s->state == SV_RUNNING && s->ping_ms != 0))) {
+		s->due_ms = now_ms + PING_INTERVAL_MS;
+		return (SV_NOTHING);
+	}
 	switch (s->state) {
 	case SV_STARTING:
 	case SV_LOST:

@@ -24,6 +24,7 @@
 #define START_TIMEOUT_MS	120000u		/* from fork to READY; a large store takes a while to open */
 #define PING_INTERVAL_MS	3000u
 #define PING_TIMEOUT_MS		15000u		/* a ping without its answer for so long */
+#define LATE_MS			1000u		/* a look at a time limit that comes later is master's own delay */
 #define STOP_GRACE_MS		2000u		/* after the time it was given, and again after SIGTERM */
 #define LOST_GRACE_MS		5000u		/* its channel is closed, yet it lives */
 

@@ -65,6 +65,30 @@ test_pings(void **state)
 	assert_int_equal(s.restarts, 1);
 }
 
+/* Master was stopped or starved: what lies unread is read before anybody is killed, and then the limit counts. */
+static void
+test_late(void **state)
+{
+	struct supervise s;
+	static const struct step st[] = {
+		{ 1000, SV_START, SV_DO_SPAWN, SV_STARTING, 1000 + START_TIMEOUT_MS },
+		{ 1000 + START_TIMEOUT_MS + LATE_MS, SV_TICK, SV_NOTHING, SV_STARTING,
+		    1000 + START_TIMEOUT_MS + LATE_MS + PING_INTERVAL_MS },
+		{ 130000, SV_READY, SV_NOTHING, SV_RUNNING, 130000 + PING_INTERVAL_MS },
+		{ 200000, SV_TICK, SV_DO_PING, SV_RUNNING, 200000 + PING_TIMEOUT_MS },
+		{ 300000, SV_TICK, SV_NOTHING, SV_RUNNING, 300000 + PING_INTERVAL_MS },
+		{ 300001, SV_PONG, SV_NOTHING, SV_RUNNING, 300001 + PING_INTERVAL_MS },
+		{ 310000, SV_TICK, SV_DO_PING, SV_RUNNING, 310000 + PING_TIMEOUT_MS },
+		{ 310000 + PING_TIMEOUT_MS + LATE_MS, SV_TICK, SV_NOTHING, SV_RUNNING,
+		    310000 + PING_TIMEOUT_MS + LATE_MS + PING_INTERVAL_MS },
+		{ 310000 + PING_TIMEOUT_MS + LATE_MS + PING_INTERVAL_MS + LATE_MS - 1, SV_TICK, SV_DO_KILL, SV_KILLED, NEVER },
+	};
+
+	(void)state;
+	supervise_init(&s);
+	RUN(&s, st);
+}
+
 static void
 test_never_ready(void **state)
 {
@@ -260,6 +284,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pings),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_never_ready),
 		cmocka_unit_test(test_backoff_and_alert),
 		cmocka_unit_test(test_slow_crashes),
