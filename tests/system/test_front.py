@@ -3,6 +3,7 @@
 import os
 import pwd
 import re
+import shutil
 import signal
 import smtplib
 import socket
@@ -153,7 +154,8 @@ def test_proxy_setting_follows_a_reload(postern):
 
 
 def swaks(server, *args):
-    return subprocess.run(["swaks", "--server", f"127.0.0.1:{server.port}", "--helo", "proxy.example", "--from",
+    program = shutil.which("swaks", path=f"{os.environ['PATH']}:{lib.PEERS}/usr/bin")
+    return subprocess.run([program, "--server", f"127.0.0.1:{server.port}", "--helo", "proxy.example", "--from",
                            "sender@client.example", "--header", "Subject: swaks", *args], capture_output=True, text=True, timeout=60)
 
 

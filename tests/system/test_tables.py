@@ -92,6 +92,7 @@ def test_a_table_that_the_checker_may_not_read(tables):
     assert rcpt(server, "info@local.example") == ["250"]
 
 
+@pytest.mark.skipif(not ROOT, reason="a daemon is not dumpable: only root may see what it maps")
 def test_the_image_is_shared_and_read_only(tables):
     "Every daemon maps the same file; none of its pages is a process's own."
     server, folder = tables
