@@ -160,6 +160,7 @@ def test_etrn(branch):
     assert code == 253 and b"1" in text, (code, text)
     assert sink.wait(1)[0][1] == ["a@branch.example"]
     server.wait_log("etrn node=branch.example status=counted messages=1")
+    server.wait_log(r"^\S+ \S+ \S+ removed$")      # the sink has it before that is stored: 252 until then
     assert etrn(server, "branch.example")[0] == 251
     assert etrn(server, "other.example")[0] == 459
     time.sleep(0.5)
