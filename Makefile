@@ -12,7 +12,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 tmpfilesdir ?= /usr/lib/tmpfiles.d
 
 # A room is a folder is a program; what it may link stands in its _PC and _LIBS lines.
-ROOMS = master conf smtpd queue deliver resolver pickup ctl sendmail
+ROOMS = master conf smtpd queue deliver resolver pickup keys ctl sendmail
 master_BIN   = posternd
 conf_BIN     = postern-conf
 smtpd_BIN    = postern-smtpd
@@ -20,15 +20,17 @@ queue_BIN    = postern-queue
 deliver_BIN  = postern-deliver
 resolver_BIN = postern-resolver
 pickup_BIN   = postern-pickup
+keys_BIN     = postern-keys
 ctl_BIN      = posternctl
 sendmail_BIN = sendmail
 master_PC   = libuv libseccomp libcap-ng
 conf_PC     = libuv libseccomp libcap-ng libconfuse libidn2
-smtpd_PC    = libuv libseccomp libcap-ng libidn2
+smtpd_PC    = libuv libseccomp libcap-ng libidn2 libssl libcrypto
 queue_PC    = libuv libseccomp libcap-ng lmdb libxxhash
 deliver_PC  = libuv libseccomp libcap-ng
 resolver_PC = libuv libseccomp libcap-ng libunbound
 pickup_PC   = libuv libseccomp libcap-ng
+keys_PC     = libuv libseccomp libcap-ng libcrypto
 ctl_PC      = libuv jansson libidn2
 sendmail_PC = libuv
 common_PC   = libuv libseccomp libcap-ng libidn2

@@ -29,7 +29,8 @@
 #define LEN_ctl_client	(4 + 4 + 4 + 1)
 #define LEN_txn_begin	(4 + 8 + ADDR + 2 + 1 + 1 + 8 + STR(HELO_MAX + 1) + STR(DOMAIN_MAX + 1) + \
 			STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_txn_begin, listener)) + 8 + 4 + 4 + 8 + \
-			STR(ENVID_MAX + 1) + STR(LOGIN_MAX + 1) + STR(ORIGIN_MAX + 1))
+			STR(ENVID_MAX + 1) + STR(LOGIN_MAX + 1) + STR(ORIGIN_MAX + 1) + \
+			1 + STR(TLS_TEXT_MAX + 1))
 #define LEN_txn_rcpt	(4 + 1 + STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_txn_rcpt, orcpt)))
 #define LEN_txn_chunk	(4 + 4 + IPC_CHUNK_MAX)
 #define LEN_txn_commit	(4 + 4 + 8 + 1 + 1)
@@ -42,6 +43,18 @@
 #define LEN_etrn	(4 + 1 + STR(DOMAIN_MAX + 1))
 #define LEN_etrn_result	(4 + 1 + 4)
 #define LEN_submit	4
+#define LEN_key		(8 + 2)
+#define LEN_sign	(4 + 8 + 2 + 2 + 4 + TBS_MAX)
+#define LEN_signed	(4 + 1 + 4 + SIGNATURE_MAX)
+#define LEN_ticket_keys	(1 + TICKET_KEYS_MAX * (16 + 32 + 32))
+#define LEN_secret	(8 + 1 + 2)
+#define LEN_sasl	(4 + 1 + 1 + 1 + 1 + ADDR + 4 + SASL_BINDING_MAX + 4 + SASL_DATA_MAX + STR(FIELD(ipc_sasl, external)))
+#define LEN_sasl_answer	(4 + 1 + 4 + STR(LOGIN_MAX + 1) + 4 + SASL_DATA_MAX)
+#define LEN_sasl_end	4
+#define LEN_credential	(4 + 2 + 1 + 1 + 8 + 4 + SASL_DATA_MAX)
+#define LEN_credential_answer (4 + 1 + 4 + SASL_DATA_MAX)
+#define LEN_pam_ask	(4 + ADDR + STR(LOGIN_MAX + 1) + STR(PASSWORD_MAX + 1))
+#define LEN_pam_answer	(4 + 1)
 #define LEN_dns_query	(4 + 1 + 4 + STR(DOMAIN_MAX + 1))
 #define LEN_dns_answer	IPC_PAYLOAD_MAX		/* 64 large TXT records do not fit: resolver leaves some out */
 #define LEN_job_begin	(8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 4 + STR(DOMAIN_MAX + 1) + \
@@ -50,7 +63,8 @@
 #define LEN_job_body	(8 + 4 + IPC_CHUNK_MAX)
 #define LEN_job_id	8
 #define LEN_job_credit	(8 + 4)
-#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + STR(FIELD(ipc_job_result, relay)) + \
+#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + STR(TLS_TEXT_MAX + 1) + \
+			STR(FIELD(ipc_job_result, relay)) + \
 			STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_done	(8 + 8 + 1 + 8 + 4 + DIALOGUE_MAX)
 #define LEN_probe	(8 + 1 + 2 + 4 + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
@@ -123,6 +137,12 @@ room_name(unsigned room)
 		return ("ctl");
 	case ROOM_PICKUP:
 		return ("pickup");
+	case ROOM_KEYS:
+		return ("keys");
+	case ROOM_AUTH:
+		return ("auth");
+	case ROOM_PAM:
+		return ("pam");
 	}
 	return ("?");
 }

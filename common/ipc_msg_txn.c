@@ -35,6 +35,8 @@ ipc_pack_txn_begin(struct wr *w, const struct ipc_txn_begin *m)
 	wr_str(w, m->envid);
 	wr_str(w, m->login);
 	wr_str(w, m->origin);
+	wr_u8(w, m->tls);
+	wr_str(w, m->tls_text);
 }
 
 int
@@ -65,6 +67,8 @@ ipc_unpack_txn_begin(struct rd *r, struct ipc_txn_begin *m)
 	rd_str(r, m->envid, sizeof(m->envid));
 	rd_str(r, m->login, sizeof(m->login));
 	rd_str(r, m->origin, sizeof(m->origin));
+	m->tls = rd_u8max(r, 1);
+	rd_str(r, m->tls_text, sizeof(m->tls_text));
 	if (m->by_s < -BY_MAX_S || m->by_s > BY_MAX_S || (m->by_mode == BY_RETURN && m->by_s <= 0) ||
 	    (m->by_mode != BY_NONE && m->hold_until != 0))
 		rd_fail(r);		/* RFC 2852 4: R needs a time ahead; RFC 4865 4.3: never both */

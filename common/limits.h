@@ -47,6 +47,22 @@
 #define JOB_WINDOW		(128u << 10)	/* the same from queue to deliver, per job */
 #define MESSAGE_SIZE_MAX	(1ull << 40)	/* the largest message-size-limit that can be set */
 
+/* AUTH. */
+#define SASL_DATA_MAX		12288	/* octets of a step, decoded: RFC 4954 4 asks for lines of 12288 in base64 */
+#define SASL_BINDING_MAX	64	/* octets of channel binding */
+#define SASL_OPEN_MAX		4096	/* exchanges of one smtpd that are open */
+#define PASSWORD_MAX		1024	/* octets */
+#define LOGINS_MAX		256	/* login sections */
+
+/* TLS. */
+#define TLS_TEXT_MAX		120	/* version, cipher, group and what was verified, as one text */
+#define TLS_POLICIES_MAX	10000
+#define TBS_MAX			512	/* octets that TLS wants signed: no well-formed input is longer */
+#define SIGN_WAITING_MAX	1024	/* of one peer, not signed yet; more get SIGN_BUSY */
+#define SIGN_RATE_MAX		4000	/* signatures a second for one peer; more wait */
+#define SIGNATURE_MAX		1024	/* octets of a signature: RSA of 8192 bits */
+#define CERTS_MAX		256	/* certificates in the configuration */
+
 /* Delivery. */
 #define JOB_RCPT_MAX		100	/* recipients of one delivery transaction; 4.5.3.1.8 */
 #define DIALOGUE_MAX		4096	/* the last SMTP dialogue kept with a deferred message */

@@ -240,6 +240,12 @@ on_conf(struct room *room, struct rd *payload, int fd)
 		in->next = NULL;
 		log_warn("configuration %llu cannot be taken: %s", (unsigned long long)m.generation, err_name(err));
 	}
+	if (err == E_OK && room->ops->check != NULL)
+		err = room->ops->check(room, in->next, m.generation);
+	if (err != E_OK && in->next != NULL) {
+		conf_free(in->next);
+		in->next = NULL;
+	}
 	in->next_generation = m.generation;
 	send_conf_ready(room, m.generation, err);
 	return (E_OK);
@@ -297,6 +303,19 @@ on_listener(struct room *room, struct rd *payload, int fd)
 		room->ops->listener(room, &m, fd);
 	else
 		in->listeners[in->nlisteners++] = (struct early_listener){ .m = m, .fd = fd };
+	return (E_OK);
+}
+
+static int
+on_key(struct room *room, struct rd *payload, int fd)
+{
+	struct ipc_key	m;
+
+	if (ipc_unpack_key(payload, &m) != E_OK || room->ops->key == NULL) {
+		close(fd);
+		return (E_PROTO);
+	}
+	room->ops->key(room, &m, fd);
 	return (E_OK);
 }
 
@@ -424,6 +443,8 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *payload, int fd)
 		return (on_listener(room, payload, fd));
 	case IPC_LISTENER_END:
 		return (on_listener_end(room, payload));
+	case IPC_KEY:
+		return (on_key(room, payload, fd));
 	case IPC_CHANNEL:
 		return (on_channel(room, payload, fd));
 	case IPC_LOG:

@@ -28,6 +28,10 @@ struct room_ops {
 	void	(*conf)(struct room *, const struct conf *old);
 	void	(*listener)(struct room *, const struct ipc_listener *, int fd);	/* takes fd; smtpd only */
 	void	(*listener_end)(struct room *, const struct ipc_listener *);
+	void	(*key)(struct room *, const struct ipc_key *, int fd);	/* takes fd; keys only; also before GO */
+	/* A snapshot that will be used unless somebody refuses it: what is needed for it is made ready now.  Also
+	 * before GO.  May be NULL. */
+	int	(*check)(struct room *, const struct conf *next, uint64_t generation);
 	void	(*ctl_client)(struct room *, const struct ipc_ctl_client *, int fd);	/* takes fd; queue only */
 	/* All that was sent before GO has been passed on.  May be NULL. */
 	void	(*go)(struct room *);
