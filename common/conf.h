@@ -42,6 +42,8 @@ struct conf_prefixes {			/* whom a rule is for */
 	struct net_prefix *v;
 };
 
+#define SPKI_HASH_LEN	32
+
 enum listener_kind {
 	LISTEN_TCP,
 	LISTEN_UNIX,		/* a socket at path; clients are known by their uid */
@@ -62,8 +64,6 @@ struct conf_listener {
 	int		 everybody;	/* LISTEN_UNIX: any local user may connect (mode 0666), else the admin group (0660) */
 	int		 lmtp;		/* protocol = "lmtp" (RFC 2033) */
 	enum listener_tls tls;
-	int		 auth;		/* AUTH is offered; served by smtpd processes of their own (ROLE_SUBMISSION) */
-	int		 client_certs;	/* a client's certificate is asked for and checked against client_ca: EXTERNAL */
 	struct conf_prefixes proxy_from;	/* connections from here begin with a PROXY header, v1 or v2 */
 	struct conf_prefixes xclient_from;	/* may use XCLIENT */
 	struct conf_prefixes xforward_from;	/* may use XFORWARD */
@@ -93,38 +93,11 @@ enum tls_level {			/* tls-level: one word for versions, ciphers, groups and key 
 	TLS_LEVELS
 };
 
-enum tls_want {				/* what a policy asks of a next hop */
-	WANT_NONE,		/* never TLS */
-	WANT_MAY,		/* if it offers it; any certificate */
-	WANT_ENCRYPT,		/* TLS, any certificate */
-	WANT_VERIFY,		/* a chain to a CA, and a name */
-	WANT_FINGERPRINT,	/* one of these certificates or public keys */
-	WANT_DANE,		/* RFC 7672 where the zone has TLSA records, else as WANT_MAY; the default */
-	WANT_DANE_ONLY,		/* RFC 7672, or the mail waits */
-	WANTS
-};
-
-struct conf_tls_policy {		/* tls-policy "example.net" { }; "*" for all others */
-	const char	*name;		/* the next hop's domain (or smarthost's name); ".example.net": its subdomains too */
-	enum tls_want	 want;
-	size_t		 nnames;	/* WANT_VERIFY: names that will do; none: the next hop's domain and the MX host's */
-	const char	**names;
-	size_t		 nfingerprints;	/* WANT_FINGERPRINT: SHA-256 of certificate or SubjectPublicKeyInfo */
-	uint8_t		(*fingerprints)[32];
-	int		 resume;	/* sessions may be resumed; yes by default */
-};
-
-struct conf_login {			/* login "NAME" { user = "u" password-file = "/f" }: for smarthosts that want AUTH */
-	const char	*name;
-	const char	*user;
-	const char	*password_path;	/* read by master, held by auth */
-};
-
-struct conf_cert {			/* tls "mx.example.org" { } */
-	const char	*name;		/* the section's title */
-	const char	*certificate_path, *key_path;
+struct conf_cert {			/* one pair of tls "mx.example.org" { certificate = ... key = ... } */
+	const char	*name;		/* the section's title, a domain; its other pairs have the same */
+	const char	*certificate_path, *key_path;	/* absolute; the key file is master's to open */
 	struct slice	 chain;		/* DER, one certificate behind the other, our own first */
-	uint8_t		 spki[32];	/* SHA-256 of its SubjectPublicKeyInfo */
+	uint8_t		 spki[SPKI_HASH_LEN];	/* SHA-256 of its SubjectPublicKeyInfo */
 	size_t		 nnames;
 	const char	**names;	/* dNSName entries, lower case, "*.example.org" as it is: for SNI */
 };
@@ -132,8 +105,6 @@ struct conf_cert {			/* tls "mx.example.org" { } */
 struct conf_route {
 	const char	*name;		/* a domain; "*" sorts and matches last */
 	struct hop	 via;
-	const char	*login;		/* of conf.logins; "" none: no AUTH.  Only over verified TLS or to loopback */
-	int		 implicit;	/* via = "smtps:host:465": TLS from the first octet on */
 };
 
 struct conf_timeouts {			/* seconds; defaults are RFC 5321 4.5.3.2's */
@@ -187,12 +158,6 @@ struct conf {
 	struct conf_cert *certs;
 
 	enum tls_level	 tls_level;
-	struct slice	 ca;		/* PEM of the trust anchors for WANT_VERIFY, read by postern-conf: tls-ca, by default the system's */
-	struct slice	 client_ca;	/* PEM: who may sign clients' certificates; empty: none is asked for */
-	size_t		 npolicies;	/* sorted by name, "*" last */
-	struct conf_tls_policy *policies;
-	size_t		 nlogins;
-	struct conf_login *logins;
 
 	size_t		 nroutes;	/* sorted by name, "*" last */
 	struct conf_route *routes;
@@ -236,17 +201,6 @@ struct conf {
 		const char	*bind6;
 		uint16_t	 port;			/* MX hosts are spoken to on this port: 25 */
 	} deliver;
-
-	struct {			/* auth { } */
-		int		 needed;	/* a listener has auth = true, or a route has a login */
-		const char	*passwd_path;	/* password table; "" none */
-		const char	*dovecot;	/* path of a Dovecot auth socket; "" none */
-		const char	*pam;		/* PAM service name; "" none */
-		unsigned	 mechanisms;	/* 1 << enum sasl_mechanism (ipc_msg.h) */
-		uint32_t	 workers;	/* threads that hash: 2 */
-		uint32_t	 failures_max;	/* of one address or login in failure_window before it has to wait: 5 */
-		uint32_t	 failure_window;	/* 600 */
-	} auth;
 
 	struct {			/* resolver { } */
 		size_t		 nforward;

@@ -49,6 +49,7 @@ pack_listener(struct wr *w, const struct conf_listener *l)
 	wr_str(w, l->path);
 	wr_u8(w, (uint8_t)l->everybody);
 	wr_u8(w, (uint8_t)l->lmtp);
+	wr_u8(w, (uint8_t)l->tls);
 	pack_prefixes(w, &l->proxy_from);
 	pack_prefixes(w, &l->xclient_from);
 	pack_prefixes(w, &l->xforward_from);
@@ -71,6 +72,17 @@ pack_domain(struct wr *w, const struct conf_domain *d)
 	wr_str(w, d->catch_all);
 	wr_u8(w, (uint8_t)d->verify);
 	pack_prefixes(w, &d->etrn_from);
+}
+
+static void
+pack_cert(struct wr *w, const struct conf_cert *cert)
+{
+	wr_str(w, cert->name);
+	wr_str(w, cert->certificate_path);
+	wr_str(w, cert->key_path);
+	wr_bytes(w, cert->chain.p, cert->chain.n);
+	wr_raw(w, cert->spki, sizeof(cert->spki));
+	pack_strings(w, cert->names, cert->nnames);
 }
 
 static void
@@ -101,6 +113,10 @@ pack_all(struct wr *w, const struct conf *c)
 	wr_u32(w, (uint32_t)c->ndomains);
 	for (size_t i = 0; i < c->ndomains; i++)
 		pack_domain(w, &c->domains[i]);
+	wr_u8(w, (uint8_t)c->tls_level);
+	wr_u32(w, (uint32_t)c->ncerts);
+	for (size_t i = 0; i < c->ncerts; i++)
+		pack_cert(w, &c->certs[i]);
 	wr_u32(w, (uint32_t)c->nroutes);
 	for (size_t i = 0; i < c->nroutes; i++) {
 		wr_str(w, c->routes[i].name);

@@ -20,7 +20,12 @@
 #define ROUTE_LEAST	(3u + HOP_LEAST)
 #define PREFIX_LEAST	(sizeof(struct net_addr) + 1)
 #define DOMAIN_LEAST	(3u + 1 + HOP_LEAST + 1 + 4 + 4 + 2 + 1 + 4)
-#define LISTENER_LEAST	(3u + 1 + 2 + 1 + 1 + 3 * 4 + sizeof(struct net_addr) + 2 + 3 * 4)
+#define CERT_LEAST	(3u + 3 + 3 + 4 + SPKI_HASH_LEN + 4)
+#define LISTENER_LEAST	(3u + 1 + 2 + 1 + 1 + 1 + 3 * 4 + sizeof(struct net_addr) + 2 + 3 * 4)
+
+#define DER_SEQUENCE	0x30		/* tag; X.690 8.9 */
+#define DER_LONG	0x80u		/* length in so many octets more; alone: not known, which DER does not allow */
+#define DER_LENGTH_MAX	3u		/* of them: CHAIN_MAX */
 
 /* What one unpacking shares: E_NOMEM in err; wrong contents fail the reader. */
 struct unpacker {
@@ -156,6 +161,7 @@ take_listeners(struct unpacker *u, struct conf *c)
 		l->path = take_string(u);
 		l->everybody = rd_u8max(&u->r, 1);
 		l->lmtp = rd_u8max(&u->r, 1);
+		l->tls = (enum listener_tls)rd_u8max(&u->r, LISTEN_TLS_KINDS - 1);
 		take_prefixes(u, &l->proxy_from, PREFIXES_MAX);
 		take_prefixes(u, &l->xclient_from, PREFIXES_MAX);
 		take_prefixes(u, &l->xforward_from, PREFIXES_MAX);
@@ -208,6 +214,86 @@ take_domains(struct unpacker *u, struct conf *c)
 			expect(u, strcmp(c->domains[i - 1].name, c->domains[i].name) < 0);
 	}
 	c->ndomains = n;
+}
+
+/* The next DER element of type SEQUENCE; 0 if there is none. */
+static int
+next_sequence(struct slice *der)
+{
+	const unsigned char	*p = (const unsigned char *)der->p;
+	size_t			 head = 2, n;
+
+	if (der->n < head || p[0] != DER_SEQUENCE || p[1] == DER_LONG || p[1] > (DER_LONG | DER_LENGTH_MAX))
+		return (0);
+	n = p[1];
+	if (p[1] > DER_LONG) {
+		head += p[1] & ~DER_LONG;
+		if (head > der->n)
+			return (0);
+		n = 0;
+		for (size_t i = 2; i < head; i++)
+			n = n << 8 | p[i];
+	}
+	if (n == 0 || n > der->n - head)
+		return (0);
+	*der = slice_make(der->p + head + n, der->n - head - n);
+	return (1);
+}
+
+/* Certificates as far as it can be told without reading them: one DER sequence behind the other. */
+static int
+is_chain(struct slice der)
+{
+	size_t	 n = 0;
+
+	while (der.n != 0) {
+		if (++n > CHAIN_CERTS_MAX || !next_sequence(&der))
+			return (0);
+	}
+	return (n != 0);
+}
+
+static void
+take_cert(struct unpacker *u, struct conf_cert *cert)
+{
+	struct slice	 chain;
+	const char	*name;
+	char		*p;
+
+	cert->name = take_string(u);
+	cert->certificate_path = take_string(u);
+	cert->key_path = take_string(u);
+	chain = rd_bytes(&u->r, CHAIN_MAX);
+	rd_raw(&u->r, cert->spki, sizeof(cert->spki));
+	cert->names = take_strings(u, CERT_NAMES_MAX, &cert->nnames);
+	expect(u, conf_is_domain(cert->name));
+	expect(u, conf_path_why(cert->certificate_path, CONF_PATH_MAX, 0) == NULL);
+	expect(u, conf_path_why(cert->key_path, CONF_PATH_MAX, 0) == NULL);
+	expect(u, is_chain(chain));
+	for (size_t i = 0; i < cert->nnames && u->r.err == E_OK; i++) {
+		name = cert->names[i];
+		expect(u, conf_is_domain(strncmp(name, "*.", 2) == 0 ? name + 2 : name));
+	}
+	if (u->r.err != E_OK || (p = take_memory(u, chain.n, 1)) == NULL)
+		return;
+	memcpy(p, chain.p, chain.n);
+	cert->chain = slice_make(p, chain.n);
+}
+
+static void
+take_tls(struct unpacker *u, struct conf *c)
+{
+	size_t	 n;
+
+	c->tls_level = (enum tls_level)rd_u8max(&u->r, TLS_LEVELS - 1);
+	n = take_count(u, CERTS_MAX, CERT_LEAST);
+	if (n != 0 && (c->certs = take_memory(u, n, sizeof(*c->certs))) == NULL)
+		return;
+	for (size_t i = 0; i < n && u->r.err == E_OK; i++)
+		take_cert(u, &c->certs[i]);
+	c->ncerts = n;
+	for (size_t i = 0; i < c->nlisteners && u->r.err == E_OK; i++)
+		expect(u, c->listeners[i].tls == LISTEN_CLEAR || n != 0);
 }
 
 static void
@@ -336,6 +422,7 @@ unpack_all(struct unpacker *u, struct conf *c)
 	take_prefixes(u, &c->smtpd.expn_from, PREFIXES_MAX);
 	take_listeners(u, c);
 	take_domains(u, c);
+	take_tls(u, c);
 	take_routes(u, c);
 	take_queue_retry(u, c);
 	c->deliver.bind4 = take_string(u);

@@ -61,7 +61,11 @@
 #define SIGN_WAITING_MAX	1024	/* of one peer, not signed yet; more get SIGN_BUSY */
 #define SIGN_RATE_MAX		4000	/* signatures a second for one peer; more wait */
 #define SIGNATURE_MAX		1024	/* octets of a signature: RSA of 8192 bits */
-#define CERTS_MAX		256	/* certificates in the configuration */
+#define CERTS_MAX		256	/* certificates in the configuration, each with its key */
+#define CERT_FILE_MAX		(256u << 10)	/* octets of a certificate file: PEM, with words between */
+#define CHAIN_MAX		65536	/* octets of a chain in DER */
+#define CHAIN_CERTS_MAX		10	/* certificates of it */
+#define CERT_NAMES_MAX		1000	/* dNSName entries of one certificate */
 
 /* Delivery. */
 #define JOB_RCPT_MAX		100	/* recipients of one delivery transaction; 4.5.3.1.8 */

@@ -30,6 +30,13 @@ static struct conf_route routes[] = {
 static struct conf_listener listeners[] = {
 	{ .name = "mx", .path = "", .port = 25, .connections = 10, .per_address = 5, .per_prefix = 6 },
 };
+static char der[] = "\x30\x02\x05\x00\x30\x81\x01\x00";	/* two sequences */
+static const char *cert_names[] = { "mx.test", "*.mx.test" };
+static struct conf_cert certs[] = {
+	{ .name = "mx.test", .certificate_path = "/rsa.pem", .key_path = "/rsa.key", .chain = { der, 8 },
+	  .spki = { 1, 2 }, .nnames = 2, .names = cert_names },
+	{ .name = "mx.test", .certificate_path = "/ec.pem", .key_path = "/ec.key", .chain = { der, 4 } },
+};
 static uint32_t retry[] = { 60, 300 };
 static const char *forward[] = { "127.0.0.1@53" }, *zone[] = { "z.test" }, *server[] = { "::1@5353" };
 static struct net_prefix	relay_from;
@@ -42,6 +49,7 @@ sample(void)
 		.user_prefix = "postern-", .log = LOG_TO_STDERR, .postmaster = "root@final.test",
 		.recipient_delimiter = "+-",
 		.nrelay_from = 1, .relay_from = &relay_from, .nlisteners = 1, .listeners = listeners,
+		.ncerts = 2, .certs = certs, .tls_level = TLS_OLD,
 		.ndomains = 3, .domains = domains, .nroutes = 3, .routes = routes,
 		.queue = { .nretry = 2, .retry = retry }, .deliver = { .bind4 = "192.0.2.1", .bind6 = "" },
 		.resolver = { .nforward = 1, .forward = forward, .nstub = 1, .stub_zone = zone,
@@ -82,6 +90,12 @@ test_round_trip(void **state)
 	assert_int_equal(back->deliver.port, 25);
 	assert_int_equal(back->queue.store_max, 64ull << 30);
 	assert_string_equal(back->resolver.trust_anchor, ". IN DS 1 2 3 AB\n");
+	assert_int_equal(back->tls_level, TLS_OLD);
+	assert_int_equal(back->ncerts, 2);
+	assert_true(slice_eq(back->certs[0].chain, certs[0].chain));
+	assert_memory_equal(back->certs[0].spki, certs[0].spki, SPKI_HASH_LEN);
+	assert_string_equal(back->certs[0].names[1], "*.mx.test");
+	assert_string_equal(back->certs[1].key_path, "/ec.key");
 	assert_int_equal(conf_pack(back, &again), E_OK);
 	assert_true(slice_eq(packed, again));
 	conf_free(back);
@@ -158,6 +172,24 @@ test_refused(void **state)
 	REFUSED(listeners[0].kind, LISTEN_UNIX);
 	REFUSED(listeners[0].everybody, 1);
 	REFUSED(listeners[0].lmtp, 2);
+	REFUSED(listeners[0].tls, LISTEN_TLS_KINDS);
+	REFUSED(c.tls_level, TLS_LEVELS);
+	REFUSED(certs[0].name, "mx..test");
+	REFUSED(certs[1].certificate_path, "rsa.pem");
+	REFUSED(certs[0].key_path, "");
+	REFUSED(cert_names[0], "Mx.test");
+	REFUSED(cert_names[1], "*.*.test");
+	REFUSED(cert_names[1], "*");
+	REFUSED(certs[0].chain.n, 0);
+	REFUSED(certs[0].chain.n, 7);	/* the last sequence is cut */
+	REFUSED(der[0], 0x31);
+	REFUSED(der[1], '\x80');		/* a length that is not told */
+	REFUSED(der[1], '\x84');
+	REFUSED(der[1], 3);		/* the next is no sequence */
+	REFUSED(der[5], '\x85');
+	listeners[0].tls = LISTEN_REQUIRE;
+	REFUSED(c.ncerts, 0);		/* TLS without a certificate */
+	listeners[0].tls = LISTEN_CLEAR;
 	REFUSED(listeners[0].connections, 0);
 	REFUSED(listeners[0].connections, LISTENER_CONNECTIONS_MAX + 1);
 	keep = routes[1].name;	/* out of order */
@@ -216,6 +248,38 @@ test_counts(void **state)
 		anchor[n] = '\0';
 		c.resolver.trust_anchor = anchor;
 		assert_int_equal(unpacks(&c), n <= TRUST_ANCHOR_MAX ? E_OK : E_PROTO);
+	}
+}
+
+static void
+test_tls_counts(void **state)
+{
+	static struct conf_cert	 many[CERTS_MAX + 1];
+	static const char	*names[CERT_NAMES_MAX + 1];
+	static char		 chain[CHAIN_MAX + 1];
+	struct conf		 c = sample();
+
+	(void)state;
+	for (size_t i = 0; i < CERTS_MAX + 1; i++)
+		many[i] = certs[1];
+	for (size_t i = 0; i < CERT_NAMES_MAX + 1; i++)
+		names[i] = "mx.test";
+	c.certs = many;
+	c.ncerts = 1;
+	COUNTED(c.ncerts, CERTS_MAX);
+	many[0].names = names;
+	COUNTED(many[0].nnames, CERT_NAMES_MAX);
+	many[0].chain = slice_make(chain, 0);
+	for (size_t n = CHAIN_CERTS_MAX - 1; n <= CHAIN_CERTS_MAX + 1; n++) {
+		for (size_t i = 0; i < n; i++)
+			memcpy(chain + 3 * i, "\x30\x01\x05", 3);
+		many[0].chain.n = 3 * n;
+		assert_int_equal(unpacks(&c), n <= CHAIN_CERTS_MAX ? E_OK : E_PROTO);
+	}
+	for (size_t n = CHAIN_MAX - 1; n <= CHAIN_MAX + 1; n++) {
+		memcpy(chain, (unsigned char[]){ 0x30, 0x83, (n - 5) >> 16 & 0xff, (n - 5) >> 8 & 0xff, (n - 5) & 0xff }, 5);
+		many[0].chain.n = n;
+		assert_int_equal(unpacks(&c), n <= CHAIN_MAX ? E_OK : E_PROTO);
 	}
 }
 
@@ -391,7 +455,7 @@ int
 main(void)
 {
 	const struct CMUnitTest	 tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_counts), cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_refused), cmocka_unit_test(test_counts), cmocka_unit_test(test_tls_counts), cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_lookups), cmocka_unit_test(test_hops), cmocka_unit_test(test_path_limit),
 		cmocka_unit_test(test_memfd), cmocka_unit_test(test_memfd_limit),
 	};
