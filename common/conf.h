@@ -52,7 +52,7 @@ enum listener_kind {
 enum listener_tls {
 	LISTEN_CLEAR,		/* tls = "none" */
 	LISTEN_STARTTLS,	/* offered */
-	LISTEN_REQUIRE,		/* STARTTLS first, for everything but EHLO, NOOP, RSET, QUIT (RFC 3207 4) */
+	LISTEN_REQUIRE,		/* STARTTLS first, for everything but EHLO, NOOP, QUIT (RFC 3207 4) */
 	LISTEN_IMPLICIT,	/* from the first octet on (RFC 8314 3.3) */
 	LISTEN_TLS_KINDS
 };

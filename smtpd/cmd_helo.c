@@ -2,8 +2,8 @@
  * cmd_helo.c -- EHLO, HELO and LHLO.  Core.
  *
  * RFC 5321 4.1.1.1, 4.1.4 (a second EHLO resets as RSET does); RFC 2033 4.1: LMTP has LHLO, and only
- * LMTP.  What is offered, in this order always, is what this client has on this listener: RFC 2920
- * (PIPELINING), 1870 (SIZE), 1985 (ETRN), 6152 (8BITMIME), 3030 (BINARYMIME, CHUNKING), 6531 (SMTPUTF8), 3461 (DSN),
+ * LMTP.  What is offered, in this order always, is what this client has on this listener: RFC 3207 (STARTTLS, until it
+ * was said), 2920 (PIPELINING), 1870 (SIZE), 1985 (ETRN), 6152 (8BITMIME), 3030 (BINARYMIME, CHUNKING), 6531 (SMTPUTF8), 3461 (DSN),
  * 2034 (ENHANCEDSTATUSCODES), 9422 (LIMITS), 5321 (VRFY, EXPN, HELP); to clients that may relay 2852
  * (DELIVERBY), 4865 (FUTURERELEASE) and 6710 (MT-PRIORITY).
  */
@@ -61,6 +61,7 @@ greet_extended(struct smtp_session *s)
 		smtp_reset(s);
 	if (buf_addf(out,
 	    "250-%s\r\n"
+	    "%s"
 	    "250-PIPELINING\r\n"
 	    "250-SIZE %llu\r\n"
 	    "250-ETRN\r\n"
@@ -71,7 +72,7 @@ greet_extended(struct smtp_session *s)
 	    "250-DSN\r\n"
 	    "250-ENHANCEDSTATUSCODES\r\n"
 	    "250-LIMITS MAILMAX=%u RCPTMAX=%u\r\n",
-	    conf->hostname, (unsigned long long)conf->message_size_limit,
+	    conf->hostname, smtp_starttls_offered(s) ? "250-STARTTLS\r\n" : "", (unsigned long long)conf->message_size_limit,
 	    SESSION_MAILS_MAX, conf->smtpd.rcpt_max) != E_OK ||
 	    offer_relay_client(s) != E_OK ||
 	    (smtp_vrfy_allowed(s) && buf_adds(out, "250-VRFY\r\n") != E_OK) ||

@@ -52,6 +52,7 @@ static const struct {
 	{ "VRFY",	"VRFY address [SMTPUTF8]: whether it is good here; RFC 5321 4.1.1.6",	NULL },
 	{ "EXPN",	"EXPN list [SMTPUTF8]: who is on it; RFC 5321 4.1.1.7",			smtp_expn_allowed },
 	{ "ETRN",	"ETRN domain: sends what waits for it; RFC 1985 5",			NULL },
+	{ "STARTTLS",	"STARTTLS: goes on under TLS; RFC 3207 4",				smtp_starttls_offered },
 	{ "HELP",	"HELP [command]: what is to be said about it; RFC 5321 4.1.1.8",	NULL },
 };
 

@@ -15,6 +15,7 @@ enum {
 	NOARG = 2,		/* 501 if arguments follow, RFC 5321 4.3.2 */
 	EIGHT = 4,		/* looks at 8-bit arguments itself */
 	OCTETS = 8,		/* octets follow: the handler looks at all of its arguments itself */
+	CLEAR = 16,		/* may be said where TLS is required and has not begun, RFC 3207 4 */
 };
 
 static const struct smtp_verb {
@@ -28,16 +29,17 @@ static const struct smtp_verb {
 	{ "RCPT",	cmd_rcpt,	ST_MAIL | ST_RCPT,	EIGHT },	/* 4.1.1.3 */
 	{ "DATA",	cmd_data,	ST_RCPT,		NOARG | LAST },	/* 4.1.1.4 */
 	{ "BDAT",	cmd_bdat,	ST_ANY,			OCTETS },	/* RFC 3030 2 */
-	{ "EHLO",	cmd_ehlo,	ST_ANY,			LAST },		/* 4.1.1.1 */
-	{ "QUIT",	cmd_quit,	ST_ANY,			NOARG | LAST },	/* 4.1.1.10 */
+	{ "EHLO",	cmd_ehlo,	ST_ANY,			LAST | CLEAR },		/* 4.1.1.1 */
+	{ "QUIT",	cmd_quit,	ST_ANY,			NOARG | LAST | CLEAR },	/* 4.1.1.10 */
 	{ "RSET",	cmd_rset,	ST_ANY,			NOARG },	/* 4.1.1.5 */
 	{ "HELO",	cmd_helo,	ST_ANY,			LAST },		/* 4.1.1.1 */
-	{ "LHLO",	cmd_lhlo,	ST_ANY,			LAST },		/* RFC 2033 4.1 */
-	{ "NOOP",	cmd_noop,	ST_ANY,			LAST },		/* 4.1.1.9 */
+	{ "LHLO",	cmd_lhlo,	ST_ANY,			LAST | CLEAR },		/* RFC 2033 4.1 */
+	{ "NOOP",	cmd_noop,	ST_ANY,			LAST | CLEAR },		/* 4.1.1.9 */
 	{ "VRFY",	cmd_vrfy,	ST_ANY,			LAST | EIGHT },	/* 4.1.1.6 */
 	{ "EXPN",	cmd_expn,	ST_ANY,			LAST | EIGHT },	/* 4.1.1.7 */
 	{ "ETRN",	cmd_etrn,	ST_HELO,		LAST | EIGHT },	/* RFC 1985 5 */
 	{ "HELP",	cmd_help,	ST_ANY,			LAST },		/* 4.1.1.8 */
+	{ "STARTTLS",	cmd_starttls,	ST_HELO | ST_MAIL | ST_RCPT, NOARG | LAST | CLEAR },	/* RFC 3207 4 */
 	{ "XCLIENT",	cmd_xclient,	ST_CONNECT | ST_HELO,	LAST },		/* Postfix */
 	{ "XFORWARD",	cmd_xforward,	ST_CONNECT | ST_HELO,	0 },		/* Postfix */
 	/* A browser made to speak to us must not get far: the session ends at its first word. */
@@ -131,6 +133,8 @@ dispatch(struct smtp_session *s, struct slice line, int *last)
 	}
 	if (v == NULL)
 		smtp_refuse(s, 500, "5.5.2", "command not recognized");
+	else if ((v->flags & CLEAR) == 0 && v->handler != cmd_http && smtp_tls_missing(s))
+		smtp_refuse(s, 530, "5.7.0", "must issue a STARTTLS command first");
 	else if ((s->state & v->states) == 0)
 		smtp_refuse(s, 503, "5.5.1", "%s", wrong_state(s));
 	else if ((v->flags & NOARG) != 0 && s->args.n != 0)
@@ -183,6 +187,7 @@ smtp_command_input(struct smtp_session *s, struct slice in, int *last)
 	}
 	s->scanned = 0;
 	s->command_ms = s->now_ms;
+	s->behind = (uint32_t)(in.n - (size_t)(lf + 1 - in.p));
 	dispatch(s, slice_make(in.p, (size_t)(cr - in.p)), last);
 	return ((size_t)(lf + 1 - in.p));
 }

@@ -15,7 +15,7 @@ static const struct {
 	uint32_t	to;
 } steps[] = {
 	{ ST_CONNECT,	ST_HELO | ST_BDAT },
-	{ ST_HELO,	ST_CONNECT | ST_HELO | ST_MAIL | ST_ASK | ST_BDAT },
+	{ ST_HELO,	ST_CONNECT | ST_HELO | ST_MAIL | ST_ASK | ST_BDAT | ST_TLS },
 	{ ST_MAIL,	ST_HELO | ST_RCPT | ST_ASK | ST_BDAT },
 	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA | ST_ASK | ST_BDAT },
 	{ ST_ASK,	ST_HELO | ST_MAIL | ST_RCPT },
@@ -25,6 +25,7 @@ static const struct {
 	/* A chunk that belongs to no message leaves all as it was. */
 	{ ST_BDAT,	ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_CHUNKS | ST_COMMIT },
 	{ ST_CHUNKS,	ST_HELO | ST_BDAT },
+	{ ST_TLS,	ST_CONNECT | ST_TLS },
 };
 
 void
@@ -91,7 +92,7 @@ smtp_reset(struct smtp_session *s)
 	end_txn(s);
 	s->chunk.skipped = 0;
 	s->chunk.told = 0;
-	if (s->state != ST_CONNECT && s->state != ST_CLOSED)
+	if ((s->state & (ST_CONNECT | ST_TLS | ST_CLOSED)) == 0)
 		smtp_set_state(s, ST_HELO);
 	s->command_ms = s->now_ms;
 }
@@ -120,7 +121,10 @@ smtp_open(struct smtp_session *s, uint64_t now_ms)
 	s->state = ST_CONNECT;
 	s->verb = "";
 	s->now_ms = s->opened_ms = s->command_ms = now_ms;
-	smtp_greet(s);
+	if (s->tls_first)
+		s->state = ST_TLS;
+	else
+		smtp_greet(s);
 }
 
 int
@@ -168,7 +172,7 @@ smtp_eof(struct smtp_session *s, const char *reason)
 int
 smtp_blocked(const struct smtp_session *s)
 {
-	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_CLOSED)) != 0 || smtp_access_waits(s) ||
+	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_TLS | ST_CLOSED)) != 0 || smtp_access_waits(s) ||
 	    ((s->state & (ST_DATA | ST_BDAT)) != 0 && s->txn != NULL && s->txn->blocked_ms != 0));
 }
 
@@ -270,6 +274,8 @@ smtp_deadline(const struct smtp_session *s)
 		return (UINT64_MAX);
 	case ST_NAME:
 		return (s->opened_ms + NAME_WAIT_MS);
+	case ST_TLS:
+		return (smtp_tls_deadline(s));
 	case ST_ASK:
 		return (s->ask_ms + VERIFY_WAIT_MS);
 	case ST_COMMIT:
@@ -293,6 +299,9 @@ smtp_time(struct smtp_session *s, uint64_t now_ms)
 	switch (s->state) {
 	case ST_NAME:
 		smtp_name(s, "", now_ms);
+		break;
+	case ST_TLS:
+		smtp_tls_failed(s, "tls-timeout", now_ms);
 		break;
 	case ST_ASK:
 		smtp_ask_over(s);
@@ -326,6 +335,7 @@ smtp_stop(struct smtp_session *s, int force, uint64_t now_ms)
 		return;
 	if (!force && (s->state & (ST_NAME | ST_DATA | ST_BDAT | ST_CHUNKS | ST_COMMIT)) != 0)
 		return;
-	smtp_replyf(s, 421, "4.3.2", "%s stops, please come back later", s->env->conf->hostname);
+	if (s->state != ST_TLS)		/* there words would be in clear */
+		smtp_replyf(s, 421, "4.3.2", "%s stops, please come back later", s->env->conf->hostname);
 	smtp_close(s, "stop");
 }

@@ -36,6 +36,7 @@
 #define REWRITE_STEP		32768	/* octets taken at once meanwhile, and given to queue at once */
 #define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
 #define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
+#define TLS_WAIT_MS		60000		/* for a whole TLS handshake; command-timeout where that is less */
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
 #define RCPTS_TOTAL_MAX		(128u << 20)	/* octets of recipients of all sessions; past it 452 */
 #define TXN_POOL_MAX		64		/* idle transactions kept for the next MAIL */
@@ -54,6 +55,7 @@ enum smtp_state {
 	ST_ASK = 256,		/* a command waits for an answer: RCPT for a call-ahead, ETRN for queue */
 	ST_BDAT = 512,		/* the octets of a chunk are being read (RFC 3030) */
 	ST_CHUNKS = 1024,	/* between two chunks */
+	ST_TLS = 2048,		/* a TLS handshake is under way: the shell's */
 	ST_ANY = ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_CHUNKS,	/* where commands are read */
 };
 
@@ -149,6 +151,9 @@ struct smtp_ops {
 	int	(*client)(struct smtp_session *, const struct net_addr *, int named, const char **why);
 	/* XCLIENT or XFORWARD (s->verb) was taken; for the log. */
 	void	(*introduced)(struct smtp_session *);
+	/* E_OK: a handshake begins once the replies have gone, and smtp_tls_started() or smtp_tls_failed() comes.  E_LIMIT: too
+	 * many are under way; else TLS cannot be had now. */
+	int	(*starttls)(struct smtp_session *);
 	/* What an access rule says for the log: "hold", "warn", "info"; its text, and what it is about.  NULL: no log. */
 	void	(*note)(struct smtp_session *, const char *what, struct slice text, const char *about);
 };
@@ -209,6 +214,10 @@ struct smtp_session {
 	struct net_addr	 own;		/* our address towards the client, if own_known: the shell's socket does not say */
 	uint8_t		 own_known;
 	uint16_t	 xclient;	/* what XCLIENT said of this client, bits of cmd_xclient.c */
+	uint8_t		 tls;		/* the session is under TLS */
+	uint8_t		 tls_first;	/* implicit TLS, and its handshake is not over: nothing was said yet (RFC 8314 3.3) */
+	uint32_t	 behind;	/* octets behind the present command in what was offered */
+	const char	*tls_text;	/* the shell's: "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519"; NULL without TLS */
 	uint8_t		 veiled;	/* the client's address is not known: no right that goes by it */
 	char		 login[LOGIN_MAX + 1];	/* the local user, or by XCLIENT; "" unknown */
 	char		 helo[HELO_MAX + 1];
@@ -218,7 +227,7 @@ struct smtp_session {
 /* ---- for the shell ---- */
 
 /* The caller has set env, id, client, peer, port, listener, conf_listener, lmtp, may_relay, name_pending, and local, uid,
- * own, veiled where they apply; the rest is zero.  Greets. */
+ * own, veiled, tls_first where they apply; the rest is zero.  Greets, with tls_first after the handshake. */
 void	smtp_open(struct smtp_session *, uint64_t now_ms);
 /* Whether the client may send anywhere, by the snapshot now in use: for may_relay. */
 int	smtp_relays(const struct smtp_session *);
@@ -244,6 +253,9 @@ void	smtp_name(struct smtp_session *, const char *name, uint64_t now_ms);	/* "" 
 /* NULL: queue has gone, or cannot say. */
 void	smtp_verified(struct smtp_session *, const struct ipc_verify_result *, uint64_t now_ms);
 void	smtp_etrn_done(struct smtp_session *, const struct ipc_etrn_result *, uint64_t now_ms);
+/* ST_TLS is over: the session begins anew, under TLS; or it is at its end.  Nothing is written in clear. */
+void	smtp_tls_started(struct smtp_session *, uint64_t now_ms);
+void	smtp_tls_failed(struct smtp_session *, const char *reason, uint64_t now_ms);
 
 /* Time.  When to call smtp_time() at the latest, UINT64_MAX for never. */
 uint64_t smtp_deadline(const struct smtp_session *);
@@ -334,6 +346,11 @@ int	smtp_access_waits(const struct smtp_session *);
 int	smtp_vrfy_allowed(const struct smtp_session *);
 int	smtp_expn_allowed(const struct smtp_session *);
 
+/* cmd_starttls.c: whether EHLO lists it; whether it has to be said first; when the handshake has to be over. */
+int	smtp_starttls_offered(const struct smtp_session *);
+int	smtp_tls_missing(const struct smtp_session *);
+uint64_t smtp_tls_deadline(const struct smtp_session *);
+
 /* session.c: the first reply of all, and XCLIENT's. */
 void	smtp_greet(struct smtp_session *);
 
@@ -360,6 +377,7 @@ void	cmd_quit(struct smtp_session *);
 void	cmd_bdat(struct smtp_session *);
 void	cmd_etrn(struct smtp_session *);
 void	cmd_lhlo(struct smtp_session *);
+void	cmd_starttls(struct smtp_session *);
 void	cmd_xclient(struct smtp_session *);
 void	cmd_xforward(struct smtp_session *);
 void	cmd_http(struct smtp_session *);

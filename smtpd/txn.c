@@ -52,6 +52,8 @@ send_begin(struct conn *c)
 	m.session = s->id;
 	m.client = s->client;
 	m.client_port = s->port;
+	m.tls = s->tls;
+	snprintf(m.tls_text, sizeof(m.tls_text), "%s", s->tls && s->tls_text != NULL ? s->tls_text : "");
 	m.protocol = s->lmtp ? PROTO_LMTP : s->esmtp ? PROTO_ESMTP : PROTO_SMTP;
 	m.body = t->body;
 	m.size_hint = t->size_hint;

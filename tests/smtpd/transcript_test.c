@@ -24,6 +24,7 @@
  *   X: reason		the session is over, for that reason, and all replies were looked at
  *   W: blocked|reading	what the session waits for
  *   P:			stop the server, softly;  "P: force" at once
+ *   H: done|failed	the TLS handshake is over
  * Escapes in text: \r \n \t \0 \\ \xNN, and \*9{abc}: nine times abc.
  *
  * Each runs three times: octets as written, all the client's consecutive lines in one piece, and
@@ -69,6 +70,9 @@ struct run {
 	uint64_t	 now;
 	int		 opened;
 	int		 fail_begin;
+	int		 tls_err;	/* what STARTTLS gets of the shell */
+	int		 whole;		/* not octet by octet: what stands behind STARTTLS is seen only if it came along */
+	struct conf_listener listener;
 	char		*text;		/* the present line, unescaped */
 	size_t		 text_len;
 };
@@ -218,10 +222,18 @@ op_note(struct smtp_session *s, const char *what, struct slice text, const char 
 	assert_int_equal(buf_addf(&r->calls, "note %s %s %.*s\n", what, about, (int)text.n, text.p), E_OK);
 }
 
+static int
+op_starttls(struct smtp_session *s)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	return (r->tls_err);
+}
+
 static const struct smtp_ops ops = {
 	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
 	.reject = op_reject, .own_address = op_own, .etrn = op_etrn,
-	.verify = op_verify, .note = op_note,
+	.verify = op_verify, .note = op_note, .starttls = op_starttls,
 };
 
 static void
@@ -251,7 +263,7 @@ offer(struct run *r, struct slice in)
 {
 	size_t	i;
 
-	if (r->mode != OCTETS) {
+	if (r->mode != OCTETS || r->whole) {
 		assert_int_equal(buf_add(&r->in, in.p, in.n), E_OK);
 		pump(r);
 		return;
@@ -380,6 +392,19 @@ conf_line(struct run *r, const char *p)
 		r->conf.smtpd.expn_from = us;
 	else if (strcmp(key, "relay-client") == 0)
 		r->s.may_relay = 1;
+	else if (strcmp(key, "starttls") == 0)
+		r->listener.tls = LISTEN_STARTTLS;
+	else if (strcmp(key, "require") == 0)
+		r->listener.tls = LISTEN_REQUIRE;
+	else if (strcmp(key, "implicit") == 0) {
+		r->listener.tls = LISTEN_IMPLICIT;
+		r->s.tls_first = 1;
+	} else if (strcmp(key, "no-key") == 0)
+		r->tls_err = E_CLOSED;
+	else if (strcmp(key, "handshakes") == 0)
+		r->tls_err = E_LIMIT;
+	else if (strcmp(key, "whole") == 0)
+		r->whole = 1;
 	else if (strcmp(key, "name-pending") == 0)
 		r->s.name_pending = 1;
 	else if (strcmp(key, "mails") == 0)
@@ -612,6 +637,15 @@ one_line(struct run *r, const char *line)
 		    memcmp(buf_slice(&r->body).p, r->text, r->text_len) != 0)
 			bad(r, "body", slice_make(r->text, r->text_len), buf_slice(&r->body));
 		break;
+	case 'H':
+		assert_int_equal(r->s.state, ST_TLS);
+		assert_int_equal(r->in.len, 0);
+		if (r->text_len == 4 && memcmp(r->text, "done", 4) == 0)
+			smtp_tls_started(&r->s, r->now);
+		else
+			smtp_tls_failed(&r->s, "tls-handshake", r->now);
+		pump(r);
+		break;
 	case 'T':
 		r->text[r->text_len] = '\0';
 		r->now += strtoul(r->text, NULL, 10);
@@ -684,6 +718,7 @@ setup(struct run *r)
 	r->env.wall_s = 1800000000;	/* 2027-01-15T08:00:00Z */
 	r->s.env = &r->env;
 	r->s.listener = "mx";
+	r->s.conf_listener = &r->listener;
 	r->now = 1000000;
 	assert_int_equal(net_addr_parse(&r->s.client, SLICE_LIT("198.51.100.7")), E_OK);
 }
