@@ -23,6 +23,7 @@ set_defaults(struct build *b)
 	c->runtime = "/run/postern";
 	c->user_prefix = "postern-";
 	c->log = LOG_TO_SYSLOG;
+	c->tls_level = TLS_INTERMEDIATE;
 	c->postmaster = c->recipient_delimiter = "";
 	c->deliver.bind4 = c->deliver.bind6 = "";
 	for (size_t i = 0; i < conf_nnumbers; i++)
@@ -49,8 +50,10 @@ open_sections(struct build *b)
 		} else if (strcmp(s[i].name, "stub") == 0) {
 			p->name = "";
 			p->good = value_domain(b->errors, s[i].line, "stub", s[i].title, &b->c->mem, &p->name);
-		} else if (strcmp(s[i].name, "tls") == 0)
-			errors_add(b->errors, s[i].line, "tls \"%s\": this version has no TLS", s[i].title);
+		} else if (strcmp(s[i].name, "tls") == 0) {
+			p->index = b->tls.n;
+			build_open_tls(b, &s[i]);
+		}
 	}
 }
 
@@ -78,7 +81,9 @@ top_value(struct build *b, const struct text_value *v)
 			c->log = LOG_TO_SYSLOG;
 		else
 			errors_add(b->errors, v->line, "log: \"%s\": expected \"syslog\" or \"stderr\"", v->text);
-	} else if (strcmp(v->key, "postmaster") == 0)
+	} else if (strcmp(v->key, "tls-level") == 0)
+		build_tls_level(b, v);
+	else if (strcmp(v->key, "postmaster") == 0)
 		value_mailbox(b->errors, v, &c->mem, &c->postmaster);
 	else if (strcmp(v->key, "relay-from") == 0)
 		build_prefix(b, v, &b->relay_from, RELAY_FROM_MAX);
@@ -163,6 +168,8 @@ one_value(struct build *b, const struct text_value *v)
 		build_domain_value(b, v, p->index);
 	else if (strcmp(s->name, "route") == 0)
 		build_route_value(b, v, p->index);
+	else if (strcmp(s->name, "tls") == 0)
+		build_tls_value(b, v, p->index);
 	else if (strcmp(s->name, "smtpd") == 0)
 		smtpd_value(b, v);
 	else if (strcmp(s->name, "queue") == 0)
@@ -237,6 +244,7 @@ finish(struct build *b)
 	struct conf	*c = b->c;
 
 	build_finish_listeners(b);
+	build_finish_tls(b);
 	finish_relay_from(b);
 	finish_queue(b);
 	build_finish_domains(b);
@@ -267,6 +275,7 @@ build_clear(struct build *b)
 	free(b->listeners.p);
 	free(b->domains.p);
 	free(b->routes.p);
+	free(b->tls.p);
 	free(b->c->domains);	/* these two are not in its arena */
 	free(b->c->routes);
 	conf_free(b->c);

@@ -1,4 +1,4 @@
-/* build_inner.h -- what build.c and build_domain.c share. */
+/* build_inner.h -- what build.c and its parts share. */
 #ifndef CONF_BUILD_INNER_H
 #define CONF_BUILD_INNER_H
 
@@ -12,7 +12,7 @@
 #define TRUST_ANCHOR_DEFAULT	"/usr/share/dns/root.ds"
 
 struct place {			/* of a section: where its values go */
-	size_t		 index;		/* into listeners, domains or routes */
+	size_t		 index;		/* into listeners, domains, routes or tls */
 	const char	*name;		/* a stub's zone */
 	int		 good;
 };
@@ -30,6 +30,20 @@ struct new_listener {
 	struct vec		 proxy_from, xclient_from, xforward_from;	/* struct net_prefix */
 	int			 line;
 	int			 port_line;	/* 0: not given */
+	int			 tls_line;
+};
+
+struct new_path {
+	const char		*path;
+	int			 line;
+	int			 good;
+};
+
+struct new_tls {
+	const char		*name;
+	struct vec		 certs, keys;	/* struct new_path */
+	int			 line;
+	int			 good;	/* its name is a domain */
 };
 
 struct new_map {
@@ -52,6 +66,8 @@ struct build {
 	struct vec		 listeners;	/* struct new_listener */
 	struct vec		 domains;	/* struct new_domain */
 	struct vec		 routes;	/* struct new_route */
+	struct vec		 tls;		/* struct new_tls */
+	struct vec		 certs;		/* struct conf_cert */
 	struct vec		 relay_from, vrfy_from, expn_from;	/* struct net_prefix */
 	struct new_map		*maps;		/* as conf_maps */
 	struct vec		 retry;		/* uint32_t */
@@ -67,6 +83,11 @@ void	build_finish_listeners(struct build *);
 /* A prefix of a list of at most PREFIXES_MAX. */
 void	build_prefix(struct build *, const struct text_value *, struct vec *list, size_t max);
 struct conf_prefixes build_prefixes(struct build *, struct vec *list);
+
+void	build_open_tls(struct build *, const struct text_section *);
+void	build_tls_value(struct build *, const struct text_value *, size_t index);
+void	build_tls_level(struct build *, const struct text_value *);
+void	build_finish_tls(struct build *);	/* behind build_finish_listeners() */
 
 /* A key of the top level that belongs to a map: 1, else 0. */
 int	build_map_value(struct build *, const struct text_value *);

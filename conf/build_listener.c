@@ -78,6 +78,20 @@ count_value(struct build *b, struct new_listener *n, const struct text_value *v)
 		n->l.per_prefix = (uint32_t)count;
 }
 
+static void
+tls_value(struct build *b, struct new_listener *n, const struct text_value *v)
+{
+	static const char *const	 names[LISTEN_TLS_KINDS] = { "none", "starttls", "require", "implicit" };
+
+	for (unsigned i = 0; i < LISTEN_TLS_KINDS; i++) {
+		if (strcmp(v->text, names[i]) == 0) {
+			n->l.tls = (enum listener_tls)i;
+			return;
+		}
+	}
+	errors_add(b->errors, v->line, "tls: \"%s\": expected \"none\", \"starttls\", \"require\" or \"implicit\"", v->text);
+}
+
 void
 build_listener_value(struct build *b, const struct text_value *v, size_t index)
 {
@@ -96,9 +110,8 @@ build_listener_value(struct build *b, const struct text_value *v, size_t index)
 		if (!n->l.lmtp && strcmp(v->text, "smtp") != 0)
 			errors_add(b->errors, v->line, "protocol: \"%s\": expected \"smtp\" or \"lmtp\"", v->text);
 	} else if (strcmp(v->key, "tls") == 0) {
-		if (strcmp(v->text, "none") != 0)
-			errors_add(b->errors, v->line,
-			    "tls: \"%s\": this version has no TLS; expected \"none\"", v->text);
+		n->tls_line = v->line;
+		tls_value(b, n, v);
 	} else if (strcmp(v->key, "auth") == 0) {
 		if (value_bool(b->errors, v, &flag) && flag)
 			errors_add(b->errors, v->line, "auth: this version has no AUTH; expected false");

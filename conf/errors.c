@@ -15,6 +15,7 @@ struct error {
 	size_t	 file_seq;
 	char	*file;		/* NULL: the configuration itself */
 	int	 line;
+	int	 warning;
 	size_t	 seq;		/* errors of one line stay in the order they were found */
 	char	 text[ERROR_TEXT_MAX];
 };
@@ -40,17 +41,13 @@ printable(char *p)
 	}
 }
 
-void
-errors_add(struct errors *e, int line, const char *fmt, ...)
+static struct error *
+new_error(struct errors *e, int line)
 {
 	struct error	*x;
-	va_list		 ap;
 
-	e->n++;
-	if (e->kept == ERRORS_SHOWN)
-		return;
 	if (e->list == NULL)
-		e->list = mem_array(NULL, ERRORS_SHOWN, sizeof(*e->list));
+		e->list = mem_array(NULL, ERRORS_SHOWN + WARNINGS_SHOWN, sizeof(*e->list));
 	x = &e->list[e->kept++];
 	x->file_seq = e->file != NULL ? e->file_seq : 0;
 	x->file = NULL;
@@ -61,6 +58,38 @@ errors_add(struct errors *e, int line, const char *fmt, ...)
 	}
 	x->line = line;
 	x->seq = e->kept;
+	x->warning = 0;
+	return (x);
+}
+
+void
+errors_add(struct errors *e, int line, const char *fmt, ...)
+{
+	struct error	*x;
+	va_list		 ap;
+
+	e->n++;
+	if (e->kept - e->kept_warnings == ERRORS_SHOWN)
+		return;
+	x = new_error(e, line);
+	va_start(ap, fmt);
+	vsnprintf(x->text, sizeof(x->text), fmt, ap);
+	va_end(ap);
+	printable(x->text);
+}
+
+void
+errors_warn(struct errors *e, int line, const char *fmt, ...)
+{
+	struct error	*x;
+	va_list		 ap;
+
+	e->warnings++;
+	if (e->kept_warnings == WARNINGS_SHOWN)
+		return;
+	x = new_error(e, line);
+	x->warning = 1;
+	e->kept_warnings++;
 	va_start(ap, fmt);
 	vsnprintf(x->text, sizeof(x->text), fmt, ap);
 	va_end(ap);
@@ -83,24 +112,31 @@ void
 errors_print(struct errors *e, const char *name, FILE *out)
 {
 	const struct error	*x;
-	const char		*in;
-	size_t			 shown = 0, octets = 0;
+	const char		*in, *kind;
+	size_t			 shown = 0, shown_warnings = 0, octets = 0;
 
 	if (e->kept > 1)
 		qsort(e->list, e->kept, sizeof(*e->list), by_line);
-	for (; shown < e->kept; shown++) {
-		x = &e->list[shown];
+	for (size_t i = 0; i < e->kept; i++) {
+		x = &e->list[i];
 		in = x->file != NULL ? x->file : name;
-		octets += strlen(in) + strlen(x->text) + sizeof(":2147483647: \n");
-		if (octets > ERRORS_OCTETS && shown != 0)
+		kind = x->warning ? "warning: " : "";
+		octets += strlen(in) + strlen(kind) + strlen(x->text) + sizeof(":2147483647: \n");
+		if (octets > ERRORS_OCTETS && i != 0)
 			break;
 		if (x->line == 0)
-			fprintf(out, "%s: %s\n", in, x->text);
+			fprintf(out, "%s: %s%s\n", in, kind, x->text);
 		else
-			fprintf(out, "%s:%d: %s\n", in, x->line, x->text);
+			fprintf(out, "%s:%d: %s%s\n", in, x->line, kind, x->text);
+		if (x->warning)
+			shown_warnings++;
+		else
+			shown++;
 	}
 	if (e->n > shown)
 		fprintf(out, "%s: and %zu more errors\n", name, e->n - shown);
+	if (e->warnings > shown_warnings)
+		fprintf(out, "%s: and %zu more warnings\n", name, e->warnings - shown_warnings);
 }
 
 void

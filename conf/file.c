@@ -92,6 +92,18 @@ file_read(const char *path, size_t max, const char **why)
 	return (p);
 }
 
+char *
+file_read_cert(const char *path, size_t max, const char **why)
+{
+	char	*p;
+
+	errno = 0;
+	if ((p = file_read(path, max, why)) == NULL && errno == EACCES)
+		*why = "permission denied: certificates are read by the user postern-conf, never by root, who must be able "
+		    "to read this file and to enter its directories; the key stays for root alone";
+	return (p);
+}
+
 int
 file_write_fd(int fd, struct slice s)
 {

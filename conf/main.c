@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -113,7 +114,8 @@ run(const struct options *o)
 {
 	char			 hostname[DOMAIN_MAX + 1], *text;
 	struct conf_world	 world = { .name = o->name, .hostname = hostname, .read_file = file_read,
-				     .open_file = file_open, .no_tables = o->no_tables };
+				     .read_cert = file_read_cert, .open_file = file_open, .now = time(NULL),
+				     .no_tables = o->no_tables };
 	struct errors		 errors = { 0 };
 	struct conf		*c;
 	struct slice		 packed;
@@ -129,10 +131,11 @@ run(const struct options *o)
 	}
 	if (o->dir != NULL)
 		n = strlen(text);
-	if ((c = conf_build(slice_make(text, n), &world, &errors)) == NULL) {
-		errors_print(&errors, o->dir != NULL ? "built-in configuration" : o->name, stderr);
+	c = conf_build(slice_make(text, n), &world, &errors);
+	errors_print(&errors, o->dir != NULL ? "built-in configuration" : o->name, stderr);	/* or warnings */
+	errors_clear(&errors);
+	if (c == NULL)
 		return (1);
-	}
 	free(text);
 	if (o->out == -1)
 		return (0);

@@ -44,7 +44,7 @@ static cfg_opt_t listener_keys[] = {
 	CFG_END()
 };
 static cfg_opt_t tls_keys[] = {
-	OPENED, KEY("certificate"), KEY("key"), CFG_END()
+	OPENED, LIST("certificate"), LIST("key"), CFG_END()
 };
 static cfg_opt_t domain_keys[] = {
 	OPENED, KEY("deliver"), LIST("recipients"), LIST("recipients-file"), LIST("aliases"), LIST("aliases-file"),
@@ -81,7 +81,7 @@ static cfg_opt_t resolver_keys[] = {
 static cfg_opt_t top_keys[] = {
 	OPENED, KEY(END), KEY("hostname"), KEY("directory"), KEY("runtime"), KEY("user-prefix"), KEY("log"),
 	KEY("postmaster"), LIST("relay-from"), KEY("message-size-limit"), KEY("local-submission"),
-	KEY("recipient-delimiter"), MAP("canonical"), MAP("sender-canonical"), MAP("recipient-canonical"),
+	KEY("recipient-delimiter"), KEY("tls-level"), MAP("canonical"), MAP("sender-canonical"), MAP("recipient-canonical"),
 	MAP("virtual"), MAP("sender-login"), MAP("client-access"), MAP("helo-access"), MAP("sender-access"),
 	MAP("recipient-access"),
 	TITLED("listener", listener_keys), TITLED("tls", tls_keys), TITLED("domain", domain_keys),

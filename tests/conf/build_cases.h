@@ -58,7 +58,7 @@
   "c:1: listener \"a b\": expected a name of at most 63 letters, digits, dots, underscores and hyphens\n"
   "c:2: port: \"0\": expected a number from 1 to 65535\n"
   "c:3: address: \"x\": expected an IP address such as \"192.0.2.1\" or \"2001:db8::1\"\n"
-  "c:4: tls: \"starttls\": this version has no TLS; expected \"none\"\n"
+  "c:4: listener \"a b\": tls needs a certificate: add a section tls \"host.test\" { certificate = \"...\" key = \"...\" }\n"
   "c:5: auth: this version has no AUTH; expected false\n"
   "c:6: connections: \"-1\": expected a number from 1 to 1000000\n" },
 { "listener a { }\nlog = stderr listener b {\n }\n",
@@ -81,7 +81,14 @@
 { "recipient-delimiter = \"a\"\nsmtpd { line-max = 999 }\n",
   "c:1: recipient-delimiter: \"a\": expected at most 8 different characters of !#$%&'*+-/=?^_`{|}~\n"
   "c:2: line-max: expected 0, which is no limit, or at least 1000 (RFC 5321 4.5.3.1.6)\n" },
-{ "tls \"x\" { key = y }\n", "c:1: tls \"x\": this version has no TLS\n" },
+{ "tls \"x\" { key = y }\n", "c:1: key: \"y\": the path is not absolute (expected an absolute path of at most 1000 octets)\n"
+  "c:1: tls \"x\": 0 certificates and 1 keys; expected certificate and key, or lists of them of the same length and order\n" },
+{ "tls \"x\" { certificate = { \"/a\", \"/b\" } key = \"/k\" }\ntls \"..\" {\n certificate = \"/a\" key = \"/b\" }\ntls \"x\" { }\n",
+  "c:1: tls \"x\": 2 certificates and 1 keys; expected certificate and key, or lists of them of the same length and order\n"
+  "c:2: tls \"..\": empty label in the domain (expected a domain name)\nc:4: found duplicate title 'x'\n" },
+{ "tls-level = \"best\"\nlistener \"a\" { tls = \"yes\" }\n",
+  "c:1: tls-level: \"best\": expected \"modern\", \"intermediate\" or \"old\"\n"
+  "c:2: tls: \"yes\": expected \"none\", \"starttls\", \"require\" or \"implicit\"\n" },
 { "domain \"-a\" { }\n", "c:1: domain \"-a\": domain label starts with a hyphen (expected a domain name)\n" },
 { "domain a {\n deliver = \"lmtp:x\"\n recipients = { \"b@c\", \"d..e\" }\n aliases-file = x\n}\n",
   "c:2: deliver: \"lmtp:x\": this version has no LMTP\n"

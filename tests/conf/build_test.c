@@ -38,7 +38,7 @@ fake_open(const char *path, const char **why)
 }
 
 static const struct conf_world world = {
-	.name = "c", .hostname = "host.test", .read_file = fake_read, .open_file = fake_open,
+	.name = "c", .hostname = "host.test", .read_file = fake_read, .read_cert = fake_read, .open_file = fake_open,
 };
 
 /* The snapshot; else the errors in text[size]. */

@@ -45,7 +45,7 @@ no_file(const char *path, size_t max, const char **why)
 static void
 test_embedded(void **state)
 {
-	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = no_file };
+	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = no_file, .read_cert = no_file };
 	static const char		*const bad[] = { "x", "", "/a\"b", "/a\\b", "/a%b", "/a\nb", "/${X}" };
 	struct errors			 e = { 0 };
 	const char			*why;

@@ -50,7 +50,7 @@ static struct conf *
 build(const char *in, size_t n, char *(*read_file)(const char *, size_t, const char **), char *text,
     size_t size)
 {
-	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = read_file,
+	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = read_file, .read_cert = read_file,
 					    .open_file = given_file };
 	struct errors		 e = { 0 };
 	struct conf		*c = conf_build(slice_make(in, n), &world, &e);

@@ -53,7 +53,7 @@ kit_open(const char *path, const char **why)
 static struct conf *
 kit_build(const char *in, const struct kit_file *files, size_t nfiles, char *text, size_t size)
 {
-	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = kit_read,
+	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = kit_read, .read_cert = kit_read,
 					     .open_file = kit_open };
 	struct errors			 e = { 0 };
 	struct conf			*c;

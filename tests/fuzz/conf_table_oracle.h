@@ -56,7 +56,7 @@ oracle_open(const char *path, const char **why)
 static struct conf *
 oracle_build(const char *conf, const uint8_t *data, size_t size)
 {
-	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = oracle_read,
+	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = oracle_read, .read_cert = oracle_read,
 					     .open_file = oracle_open };
 	struct errors			 e = { 0 };
 	struct conf			*c;

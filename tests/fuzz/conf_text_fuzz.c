@@ -42,7 +42,7 @@ no_open(const char *path, const char **why)
 static struct slice
 packed(const char *text, size_t n)
 {
-	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = no_file,
+	static const struct conf_world	 world = { .name = "c", .hostname = "h.test", .read_file = no_file, .read_cert = no_file,
 					     .open_file = no_open };
 	struct errors			 e = { 0 };
 	struct conf			*c = conf_build(slice_make(text, n), &world, &e);
