@@ -57,6 +57,8 @@
 /* TLS. */
 #define TLS_TEXT_MAX		120	/* version, cipher, group and what was verified, as one text */
 #define TLS_POLICIES_MAX	10000
+#define TLS_HANDSHAKES_MAX	1000	/* of one smtpd that are under way; each holds about 70 KB */
+#define TLS_HANDSHAKE_OCTETS	(256u << 10)	/* from the client in one handshake: its certificates are the most of it */
 #define TBS_MAX			512	/* octets that TLS wants signed: no well-formed input is longer */
 #define SIGN_WAITING_MAX	1024	/* of one peer, not signed yet; more get SIGN_BUSY */
 #define SIGN_RATE_MAX		4000	/* signatures a second for one peer; more wait */
@@ -80,6 +82,7 @@
 #define LISTENERS_MAX		64	/* with local-submission's own */
 #define LISTENER_NAME_MAX	63
 #define LISTENER_CONNECTIONS_MAX 1000000	/* what a listener's limits may be set to */
+#define CONF_REFUSAL_MAX	1500	/* a daemon says why it cannot use a snapshot: a path and a sentence */
 #define CONF_PATH_MAX		1000	/* directory and maildir: paths, which grow by a name of ours */
 #define CONF_RUNTIME_MAX	90	/* runtime: a socket's path in it has to fit in 107 octets */
 #define CONF_SOCKET_MAX		107	/* the path of a Unix socket: sun_path without its NUL */

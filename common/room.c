@@ -208,6 +208,7 @@ send_conf_ready(struct room *room, uint64_t generation, int err)
 	uint8_t			buf[sizeof(m)];
 	struct wr		w;
 
+	memcpy(m.why, room->refusal, sizeof(m.why));
 	if (in->running) {
 		if ((err = ipc_send(&room->master, CONF_READY, conf_ready, &m)) != E_OK)
 			log_warn("to master: CONF_READY: %s", err_name(err));
@@ -234,6 +235,7 @@ on_conf(struct room *room, struct rd *payload, int fd)
 	if (in->next != NULL)
 		conf_free(in->next);
 	in->next = NULL;
+	room->refusal[0] = '\0';
 	err = conf_from_memfd(&in->next, fd);
 	close(fd);
 	if (err != E_OK) {
@@ -258,6 +260,8 @@ on_conf_use(struct room *room, struct rd *payload)
 	struct ipc_conf_use	 m;
 	struct conf		*old = in->conf;
 
+	if (in->next == NULL && !in->running)
+		log_fatal("the configuration cannot be used");	/* why was told */
 	if (ipc_unpack_conf_use(payload, &m) != E_OK || in->next == NULL || m.generation != in->next_generation)
 		return (E_PROTO);
 	in->conf = in->next;
@@ -317,6 +321,20 @@ on_key(struct room *room, struct rd *payload, int fd)
 	}
 	room->ops->key(room, &m, fd);
 	return (E_OK);
+}
+
+static int
+on_ticket_keys(struct room *room, struct rd *payload)
+{
+	struct ipc_ticket_keys	m = { .n = 0 };
+	int			err = ipc_unpack_ticket_keys(payload, &m);
+
+	if (err == E_OK && room->ops->ticket_keys != NULL)
+		room->ops->ticket_keys(room, &m);
+	else
+		err = E_PROTO;
+	explicit_bzero(&m, sizeof(m));
+	return (err);
 }
 
 static int
@@ -445,6 +463,8 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *payload, int fd)
 		return (on_listener_end(room, payload));
 	case IPC_KEY:
 		return (on_key(room, payload, fd));
+	case IPC_TICKET_KEYS:
+		return (on_ticket_keys(room, payload));
 	case IPC_CHANNEL:
 		return (on_channel(room, payload, fd));
 	case IPC_LOG:

@@ -29,6 +29,7 @@ struct room_ops {
 	void	(*listener)(struct room *, const struct ipc_listener *, int fd);	/* takes fd; smtpd only */
 	void	(*listener_end)(struct room *, const struct ipc_listener *);
 	void	(*key)(struct room *, const struct ipc_key *, int fd);	/* takes fd; keys only; also before GO */
+	void	(*ticket_keys)(struct room *, const struct ipc_ticket_keys *);	/* smtpd only; wiped after the call; also before GO */
 	/* A snapshot that will be used unless somebody refuses it: what is needed for it is made ready now.  Also
 	 * before GO.  May be NULL. */
 	int	(*check)(struct room *, const struct conf *next, uint64_t generation);
@@ -50,6 +51,7 @@ struct room {
 	uv_loop_t	 loop;
 	struct ipc	 master;
 	const struct room_ops *ops;
+	char		 refusal[CONF_REFUSAL_MAX + 1];	/* of ops->check: why not, for the operator */
 	void		*arg;		/* the daemon's own state */
 	struct room_inner *inner;	/* room.c's */
 };

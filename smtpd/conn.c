@@ -48,6 +48,8 @@ set_timer(struct conn *c)
 		at = c->s.opened_ms + PROXY_WAIT_MS;
 	else
 		at = c->linger_until != 0 ? c->linger_until : smtp_deadline(&c->s);
+	if (conn_tls_deadline(c) < at)
+		at = conn_tls_deadline(c);
 	wheel_set(&c->d->wheel, &c->timer, at);
 }
 
@@ -73,6 +75,10 @@ on_due(void *arg, struct wheel_node *n)
 	}
 	if (now >= smtp_deadline(&c->s))
 		smtp_time(&c->s, now);
+	else if (now >= conn_tls_deadline(c)) {
+		ask_key_forget(c, "keys did not answer in time");
+		conn_tls_step(c);
+	}
 	conn_advance(c);
 }
 
@@ -125,6 +131,7 @@ conn_begin(struct conn *c, const struct net_addr *proxy)
 	if (!s->veiled)
 		s->peer = s->client;
 	s->may_relay = (uint8_t)smtp_relays(s);
+	s->tls_first = s->conf_listener != NULL && s->conf_listener->tls == LISTEN_IMPLICIT && !c->submitted;
 	conn_log_open(c, proxy);
 	s->name_pending = (uint8_t)(!s->veiled && name_ask(c));
 	smtp_open(s, smtpd_now(d));
@@ -250,6 +257,8 @@ wind_up(struct conn *c)
 		return;
 	}
 	if (c->linger_until == 0) {
+		conn_tls_bye(c);
+		conn_push(c, &c->d->tls_out);
 		c->linger_until = smtpd_now(c->d) + LINGER_MS;
 		set_timer(c);
 	}
@@ -272,6 +281,8 @@ conn_advance(struct conn *c)
 	if (c->closing || c->proxied)
 		return;
 	conn_send(c);
+	if (c->s.state == ST_TLS && c->tls == NULL)
+		conn_tls_begin(c);
 	if (!smtp_closed(&c->s) && c->held != NULL && c->pend == NULL && !smtp_blocked(&c->s))
 		conn_feed_held(c);
 	if (smtp_closed(&c->s)) {
@@ -285,6 +296,8 @@ conn_advance(struct conn *c)
 	 * finds out only if the client does talk meanwhile. */
 	if (c->pend != NULL)
 		conn_poll(c, UV_WRITABLE);
+	else if (c->s.state == ST_TLS)
+		conn_poll(c, conn_tls_waits(c) ? 0 : UV_READABLE);
 	else if (c->events == UV_WRITABLE || (c->events == 0 && !smtp_blocked(&c->s)))
 		conn_poll(c, UV_READABLE);
 	set_timer(c);
@@ -309,6 +322,7 @@ conn_close(struct conn *c)
 	smtp_eof(&c->s, "closed");
 	end(c);
 	c->closing = 1;
+	conn_tls_free(c);
 	wheel_del(&c->timer);
 	if (c->prev != NULL)
 		c->prev->next = c->next;

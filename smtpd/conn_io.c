@@ -25,18 +25,17 @@ conn_drop_held(struct conn *c)
 	c->held_len = 0;
 }
 
-static void
-lost(struct conn *c, const char *reason)
+void
+conn_lost(struct conn *c, const char *reason)
 {
 	c->broken = 1;
 	smtp_eof(&c->s, reason);
 }
 
-/* Send what the core wrote; what the socket does not take waits behind c->pend. */
+/* What the socket does not take waits behind c->pend. */
 void
-conn_send(struct conn *c)
+conn_push(struct conn *c, struct buf *out)
 {
-	struct buf	*out = &c->d->out;
 	struct slice	 o = buf_slice(out);
 	ssize_t		 n = 0;
 	char		*p;
@@ -48,14 +47,14 @@ conn_send(struct conn *c)
 		if (n == -1) {
 			n = 0;
 			if (errno != EAGAIN && errno != EINTR)
-				lost(c, "write-error");
+				conn_lost(c, "write-error");
 		}
 	}
 	if (!c->broken && (size_t)n < o.n) {
 		o.p += n;
 		o.n -= (size_t)n;
 		if ((p = realloc(c->pend, c->pend_len + o.n)) == NULL)
-			lost(c, "no-memory");
+			conn_lost(c, "no-memory");
 		else {
 			c->pend = p;
 			memcpy(p + c->pend_len, o.p, o.n);
@@ -63,6 +62,22 @@ conn_send(struct conn *c)
 		}
 	}
 	buf_drain(out, out->len);
+}
+
+/* Send what the core wrote. */
+void
+conn_send(struct conn *c)
+{
+	struct buf	*out = &c->d->out;
+
+	if (c->tls == NULL) {
+		conn_push(c, out);
+		return;
+	}
+	if (out->len != 0 && !c->broken && conn_tls_encrypt(c, buf_slice(out)) != E_OK)
+		conn_lost(c, "write-error");
+	buf_drain(out, out->len);
+	conn_push(c, &c->d->tls_out);
 }
 
 void
@@ -75,7 +90,7 @@ conn_write_rest(struct conn *c)
 	n = send(c->fd, c->pend + c->pend_off, c->pend_len - c->pend_off, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EINTR)
-			lost(c, "write-error");
+			conn_lost(c, "write-error");
 		return;
 	}
 	c->pend_off += (uint32_t)n;
@@ -150,6 +165,8 @@ ssize_t
 conn_recv(struct conn *c, size_t *held)
 {
 	*held = unhold(c);
+	if (c->tls != NULL)
+		return (conn_tls_recv(c, c->d->rbuf + *held, READ_MAX));
 	return (recv(c->fd, c->d->rbuf + *held, READ_MAX, MSG_DONTWAIT));
 }
 
@@ -179,6 +196,10 @@ conn_read(struct conn *c)
 		linger(c);
 		return;
 	}
+	if (c->s.state == ST_TLS) {
+		conn_tls_read(c);
+		return;
+	}
 	for (i = 0; i < READS_PER_TURN; i++) {
 		if (smtp_closed(&c->s) || c->broken)
 			return;
@@ -193,7 +214,7 @@ conn_read(struct conn *c)
 				conn_feed(c, d->rbuf, held);
 				return;
 			}
-			lost(c, n == 0 ? "eof" : "reset");
+			conn_lost(c, n == 0 ? "eof" : errno == EPROTO ? "tls-error" : "reset");
 			return;
 		}
 		d->counter[COUNT_OCTETS] += (uint64_t)n;

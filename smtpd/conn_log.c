@@ -101,10 +101,30 @@ conn_log_end(const struct conn *c)
 	char	text[WHO_LEN];
 
 	log_info("disconnect client=%s name=%s session=%llx reason=%s commands=%u messages=%u "
-	    "octets=%llu",
+	    "octets=%llu%s%s%s",
 	    who(&c->s, text), c->s.name[0] != '\0' ? c->s.name : "unknown",
 	    (unsigned long long)c->s.id, c->s.reason != NULL ? c->s.reason : "?", c->s.commands_all,
-	    c->s.messages, (unsigned long long)c->s.octets_in);
+	    c->s.messages, (unsigned long long)c->s.octets_in, c->s.tls ? " tls=\"" : "",
+	    c->s.tls && c->s.tls_text != NULL ? c->s.tls_text : "", c->s.tls ? "\"" : "");
+}
+
+/* A handshake that succeeded; name: by SNI, NULL none. */
+void
+conn_log_tls(const struct conn *c, const char *name, int resumed)
+{
+	char	text[WHO_LEN], sni[2 * DOMAIN_MAX];
+
+	log_info("tls client=%s session=%llx tls=\"%s\" sni=%s resumed=%s", who(&c->s, text), (unsigned long long)c->s.id,
+	    c->s.tls_text, name != NULL ? text_escape_word(sni, sizeof(sni), slice_str(name)) : "none", resumed ? "yes" : "no");
+}
+
+void
+conn_log_tls_failed(const struct conn *c, const char *why)
+{
+	char	text[WHO_LEN], words[WORDS_MAX];
+
+	log_info("tls-failed client=%s session=%llx listener=%s reason=\"%s\"", who(&c->s, text),
+	    (unsigned long long)c->s.id, c->l->name, text_escape(words, sizeof(words), slice_str(why)));
 }
 
 void

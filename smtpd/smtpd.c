@@ -9,16 +9,22 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "common/err.h"
 #include "common/idn.h"
 #include "common/log.h"
 #include "smtpd/smtpd.h"
+#include "smtpd/tls.h"
 
 void
 smtpd_init(struct smtpd *d, struct room *room)
 {
 	idn_init();
+	if (tls_open() != E_OK)
+		log_fatal("OpenSSL: %s", tls_error());
+	tls_use();		/* of the snapshot that came before */
 	d->room = room;
 	buf_init(&d->out, REPLIES_MAX);
+	buf_init(&d->tls_out, TLS_OUT_MAX);
 	d->env.out = &d->out;
 	d->env.ops = &txn_smtp_ops;
 	d->env.conf = room->conf;
@@ -55,10 +61,26 @@ on_peer(struct room *room, const struct ipc_channel *m, int fd)
 	case ROOM_PICKUP:
 		submit_peer(d, m, fd);
 		break;
+	case ROOM_KEYS:
+		ask_key_peer(d, m, fd);
+		break;
 	default:
 		name_peer(d, m, fd);
 		break;
 	}
+}
+
+/* A snapshot whose certificates cannot be used is refused as a whole (G8). */
+static int
+on_check(struct room *room, const struct conf *next, uint64_t generation)
+{
+	return (tls_prepare(next, generation));
+}
+
+static void
+on_ticket_keys(struct room *room, const struct ipc_ticket_keys *m)
+{
+	tls_tickets(m);
 }
 
 static void
@@ -67,6 +89,7 @@ on_conf(struct room *room, const struct conf *old)
 	struct smtpd	*d = room->arg;
 
 	d->env.conf = room->conf;
+	tls_use();
 	listener_conf(d);
 	conn_conf(d);
 }
@@ -158,7 +181,9 @@ on_counters(struct room *room, uint64_t counter[8])
 
 const struct room_ops smtpd_room_ops = {
 	.peer = on_peer,
+	.check = on_check,
 	.conf = on_conf,
+	.ticket_keys = on_ticket_keys,
 	.listener = on_listener,
 	.listener_end = on_listener_end,
 	.go = on_go,

@@ -19,6 +19,9 @@
 #include "smtpd/wheel.h"
 
 #define READ_MAX		32768	/* octets of one read */
+#define TLS_READ_MAX		16384	/* the same of records: with what OpenSSL keeps of one, never more than READ_MAX of plain text */
+#define TLS_OUT_MAX		(2 * REPLIES_MAX)	/* records of one turn */
+#define SIGN_WAIT_MS		15000	/* for a signature of keys */
 #define READS_PER_TURN		4	/* of one connection, so that the others get their turn */
 #define ACCEPTS_PER_TURN	64	/* of one listener */
 #define HELD_TOTAL_MAX		(64u << 20)	/* octets of all clients that wait for their session; past it 421 */
@@ -40,6 +43,7 @@ enum {				/* counters of PONG; see postern-smtpd(8) */
 	COUNT_REJECTS,		/* commands and messages refused */
 	COUNT_OCTETS,		/* read from clients */
 	COUNT_LATE,		/* answers that nobody waited for any more */
+	COUNT_TLS,		/* handshakes that succeeded */
 	COUNTERS = 8
 };
 
@@ -68,6 +72,8 @@ struct listener {
 	char		 name[64];
 };
 
+struct tls_conn;
+
 struct conn {
 	struct smtp_session s;		/* first: the core's pointer is ours */
 	uv_poll_t	 poll;
@@ -76,7 +82,8 @@ struct conn {
 	struct listener	*l;
 	struct conn	*prev, *next;
 	char		*held;		/* octets read but not taken: a part of a line, or a blocked session's */
-	char		*pend;		/* octets the client has not taken yet */
+	char		*pend;		/* octets the client has not taken yet, as they go over the wire */
+	struct tls_conn	*tls;		/* from the beginning of a handshake on; NULL: in clear */
 	uint64_t	 linger_until;	/* not 0: over, waiting for the client to leave */
 	uint32_t	 held_len;
 	uint32_t	 pend_len, pend_off;
@@ -98,10 +105,13 @@ struct smtpd {
 	struct room	*room;
 	struct smtp_env	 env;
 	struct buf	 out;
-	struct ipc	*queue, *resolver, *pickup;
+	struct ipc	*queue, *resolver, *pickup, *keys;
 	struct slots	 txns;		/* struct conn * */
 	struct slots	 names;		/* struct name_query * */
 	struct slots	 asks;		/* struct conn * */
+	struct slots	 signs;		/* struct conn *: signatures on the channel to keys */
+	struct buf	 tls_out;	/* records of the present call */
+	uint32_t	 nhandshakes;	/* under way */
 	struct counts	 counts;
 	struct wheel	 wheel;
 	uv_timer_t	 tick;
@@ -120,6 +130,7 @@ struct smtpd {
 	int		 reserve_fd;	/* given up to refuse a client when there are none left (F8) */
 	uint8_t		 stopping;
 	uint8_t		 left;
+	char		 tls_in[TLS_READ_MAX];	/* records as they came */
 	char		 rbuf[2 * READ_MAX + COMMAND_LINE_MAX];	/* every read of every connection */
 };
 
@@ -175,10 +186,28 @@ ssize_t	conn_recv(struct conn *, size_t *held);	/* into d->rbuf, behind what was
 void	conn_feed(struct conn *, char *, size_t);	/* to the core; what it leaves is held */
 int	conn_hold(struct conn *, const char *, size_t);	/* E_NOMEM: memory, or HELD_TOTAL_MAX */
 void	conn_send(struct conn *);		/* what is in env.out */
+void	conn_push(struct conn *, struct buf *);	/* octets for the wire, and empties it */
+void	conn_lost(struct conn *, const char *reason);	/* nothing more can be said */
 void	conn_write_rest(struct conn *);
 void	conn_poll(struct conn *, int events);
 void	conn_drop_held(struct conn *);
 void	conn_feed_held(struct conn *);
+
+/* conn_tls.c */
+int	conn_tls_ready(struct smtp_session *);	/* smtp_ops.starttls */
+void	conn_tls_begin(struct conn *);		/* the client's handshake is awaited from now on */
+void	conn_tls_read(struct conn *);		/* in the handshake */
+void	conn_tls_step(struct conn *);		/* a signature is there, or will not come */
+int	conn_tls_waits(const struct conn *);	/* for a signature: nothing is read */
+uint64_t conn_tls_deadline(const struct conn *);	/* of that, or UINT64_MAX */
+ssize_t	conn_tls_recv(struct conn *, char *, size_t);	/* as recv(2); E_PROTO of TLS is EPROTO */
+int	conn_tls_encrypt(struct conn *, struct slice);	/* into d->tls_out; E_IO */
+void	conn_tls_bye(struct conn *);		/* close_notify into d->tls_out */
+void	conn_tls_free(struct conn *);
+
+/* tls_ask.c */
+void	ask_key_peer(struct smtpd *, const struct ipc_channel *, int fd);
+void	ask_key_forget(struct conn *, const char *why);	/* an answer will not be waited for */
 
 /* txn.c */
 extern const struct smtp_ops	txn_smtp_ops;
@@ -205,6 +234,8 @@ void	conn_log_open(const struct conn *, const struct net_addr *proxy);
 void	conn_log_introduced(const struct conn *);
 void	conn_log_proxy(const struct conn *, const char *why);
 void	conn_log_end(const struct conn *);
+void	conn_log_tls(const struct conn *, const char *name, int resumed);
+void	conn_log_tls_failed(const struct conn *, const char *why);
 void	conn_log_reject(const struct conn *, struct slice reply);
 void	conn_log_note(const struct conn *, const char *what, struct slice text, const char *about);
 void	conn_log_refused(const struct listener *, const struct client *, const char *why);

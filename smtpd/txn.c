@@ -270,6 +270,7 @@ const struct smtp_ops txn_smtp_ops = {
 	.client = share_move,
 	.introduced = introduced,
 	.note = txn_note,
+	.starttls = conn_tls_ready,
 };
 
 /* The connection goes while queue works on its message: the answer will find nobody. */
