@@ -19,7 +19,7 @@
 #define LEN_start	(4 + 4 + 1 + 1 + 4 + 4 + STR(FIELD(ipc_start, root)) + 8)
 #define LEN_conf_blob	8
 #define LEN_conf_use	8
-#define LEN_conf_ready	(8 + 4)
+#define LEN_conf_ready	(8 + 4 + STR(CONF_REFUSAL_MAX + 1))
 #define LEN_listener	(2 + STR(FIELD(ipc_listener, name)))
 #define LEN_channel	(4 + 4 + 1)
 #define LEN_log_socket	1
@@ -296,6 +296,7 @@ ipc_pack_conf_ready(struct wr *w, const struct ipc_conf_ready *m)
 {
 	wr_u64(w, m->generation);
 	wr_u32(w, (uint32_t)m->err);
+	wr_str(w, m->why);
 }
 
 int
@@ -303,6 +304,7 @@ ipc_unpack_conf_ready(struct rd *r, struct ipc_conf_ready *m)
 {
 	m->generation = rd_u64(r);
 	m->err = (int32_t)rd_u32(r);
+	rd_str(r, m->why, sizeof(m->why));
 	if (m->err > 0)
 		rd_fail(r);
 	return (rd_end(r));

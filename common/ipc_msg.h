@@ -144,7 +144,7 @@ struct ipc_start {
 };
 struct ipc_conf_blob { uint64_t generation; };
 struct ipc_conf_use { uint64_t generation; };
-struct ipc_conf_ready { uint64_t generation; int32_t err; };
+struct ipc_conf_ready { uint64_t generation; int32_t err; char why[CONF_REFUSAL_MAX + 1]; };	/* why: for the operator; "" where err says it all */
 struct ipc_listener { uint16_t index; char name[64]; };		/* index into conf.listeners of the snapshot in use (or being used next) */
 struct ipc_channel { uint32_t room; uint32_t instance; uint8_t role; };
 struct ipc_log_socket { uint8_t kind; };		/* enum log_kind */

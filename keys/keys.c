@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,6 +74,9 @@ find_key(uint64_t generation, uint16_t index)
 		if (keys.sets[i].generation == generation && index < keys.sets[i].n)
 			return (keys.sets[i].key[index]);
 	}
+	/* smtpd may hear CONF_USE a moment before us. */
+	if (keys.coming.generation == generation && index < keys.coming.n)
+		return (keys.coming.key[index]);
 	return (NULL);
 }
 
@@ -97,6 +101,14 @@ close_files(void)
 	}
 }
 
+static void
+refuse(struct room *room, const struct conf_cert *cert, const char *why)
+{
+	(void)snprintf(room->refusal, sizeof(room->refusal), "key %s of tls \"%s\" (certificate %.200s): %s", cert->key_path,
+	    cert->name, cert->certificate_path, why);
+	log_warn("%s", room->refusal);
+}
+
 /* All keys of a snapshot, or none: a certificate without its key is no configuration. */
 static int
 on_check(struct room *room, const struct conf *next, uint64_t generation)
@@ -115,7 +127,7 @@ on_check(struct room *room, const struct conf *next, uint64_t generation)
 		err = keys.files[i] == 0 ? E_NOTFOUND :
 		    key_read(&keys.coming.key[i], keys.files[i], next->certs[i].spki, &why);
 		if (err != E_OK)
-			log_warn("key=%s certificate=%s: %s", next->certs[i].key_path, next->certs[i].name, why);
+			refuse(room, &next->certs[i], why);
 	}
 	close_files();
 	keys.coming.n = next->ncerts;

@@ -1,7 +1,7 @@
 /*
  * channels.c -- what goes down a daemon's channel at its start, and the pairs between daemons.  Shell.
  *
- * Order for a new daemon: START, CONF, CONF_USE, LOG, LISTENER.., CHANNEL.., GO.  A living peer gets its end of
+ * Order for a new daemon: START, KEY.., CONF, CONF_USE, LOG, LISTENER.., TICKET_KEYS, CHANNEL.., GO.  A living peer gets its end of
  * the new pair as one more CHANNEL, and drops what it still holds of the old one.
  */
 #include <errno.h>
@@ -214,6 +214,26 @@ fill_listener(struct ipc_listener *l, const struct listeners *ls, size_t index)
 	(void)snprintf(l->name, sizeof(l->name), "%s", ls->l[index].name);
 }
 
+/* The file has one position for all who have it open: whoever read it last left it at the end. */
+void
+channel_send_keys(struct daemon *d, const struct key_files *k, uint64_t generation)
+{
+	struct ipc_key key = { .generation = generation };
+
+	for (; key.index < k->n && daemon_can_hear(d); key.index++) {
+		if (lseek(k->fd[key.index], 0, SEEK_SET) == -1)
+			log_warn("key file %u: %s", (unsigned)key.index, strerror(errno));
+		SEND_FD(d, KEY, key, &key, k->fd[key.index]);
+	}
+}
+
+void
+channel_send_tickets(struct daemon *d, const struct ipc_ticket_keys *t)
+{
+	if (daemon_can_hear(d))
+		sent(d, ipc_send(d->ch, TICKET_KEYS, ticket_keys, t));
+}
+
 void
 channel_send_listener(struct daemon *d, const struct listeners *ls, size_t index)
 {
@@ -259,7 +279,7 @@ void
 channel_greet(struct daemon *d)
 {
 	struct master *m = d->m;
-	const struct owner *o = ids_of(&m->ids, d->item.room, d->item.role);
+	const struct owner *o = ids_of(d->trial ? &m->next_ids : &m->ids, d->item.room, d->item.role);
 	struct ipc_start start;
 	size_t i;
 
@@ -276,6 +296,10 @@ channel_greet(struct daemon *d)
 		return;
 	}
 	sent(d, ipc_send(d->ch, START, start, &start));
+	if (d->trial)
+		return;		/* the snapshot follows as to all others, the rest when that is in force */
+	if (d->item.room == ROOM_KEYS)
+		channel_send_keys(d, &m->keys, m->generation);
 	channel_send_conf(d, m->blob_fd, m->generation);
 	channel_send_use(d, m->generation);
 	d->want_log = 0;
@@ -283,6 +307,7 @@ channel_greet(struct daemon *d)
 	if (d->item.room == ROOM_SMTPD) {
 		for (i = 0; i < m->listeners.n; i++)
 			channel_send_listener(d, &m->listeners, i);
+		tickets_send(d);
 	}
 }
 

@@ -34,6 +34,8 @@ room_program(unsigned room)
 		return ("postern-resolver");
 	case ROOM_PICKUP:
 		return ("postern-pickup");
+	case ROOM_KEYS:
+		return ("postern-keys");
 	default:
 		return ("postern-deliver");
 	}
@@ -106,6 +108,7 @@ daemon_add(struct master *m, const struct plan_item *item)
 	d->item = *item;
 	d->pid = 0;
 	d->want_log = 0;
+	d->trial = 0;
 	d->why = NULL;
 	supervise_init(&d->sv);
 	d->sv.stop_ms = plan_stop_ms(item->room);
@@ -216,6 +219,47 @@ daemons_replan(struct master *m, const struct conf *old)
 		d->removed = 1;
 		daemon_event(d, SV_STOP);
 	}
+}
+
+/*
+ * A snapshot with certificates is not put in force before postern-keys has read their keys (G8).  Where it runs it is
+ * asked as all others are.  Where it does not, one is started with that snapshot alone, and serves if all goes well.
+ */
+int
+daemons_try_keys(struct master *m, struct daemon **trial)
+{
+	static const struct plan_item item = { .room = ROOM_KEYS };
+	struct daemon *d;
+
+	*trial = NULL;
+	if ((d = daemon_add(m, &item)) == NULL)
+		return (E_LIMIT);
+	if (d->sv.state == SV_RUNNING && !d->removed)
+		return (E_OK);
+	if (d->sv.state != SV_IDLE && d->sv.state != SV_FAILED)
+		return (E_AGAIN);
+	d->trial = 1;
+	d->removed = 0;
+	(void)supervise_event(&d->sv, SV_START, now_mono_ms());
+	if (daemon_spawn(d) != E_OK) {
+		daemon_trial_failed(d);
+		return (E_IO);
+	}
+	daemon_arm(d);
+	*trial = d;
+	return (E_OK);
+}
+
+void
+daemon_trial_failed(struct daemon *d)
+{
+	d->trial = 0;
+	d->removed = 1;
+	if (d->pid == 0) {	/* there is no end to wait for */
+		(void)supervise_event(&d->sv, SV_STOP, now_mono_ms());
+		daemon_event(d, SV_EXIT);
+	} else
+		daemon_event(d, SV_STOP);
 }
 
 struct daemon *

@@ -62,7 +62,7 @@ ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
 	ids->privileged = geteuid() == 0;
 	if (!ids->privileged) {
 		ids->smtpd = (struct owner){ geteuid(), getegid() };
-		ids->queue = ids->resolver = ids->deliver = ids->mailbox = ids->pickup = ids->smtpd;
+		ids->queue = ids->resolver = ids->deliver = ids->mailbox = ids->pickup = ids->keys = ids->smtpd;
 		ids->admin = getegid();
 		return (E_OK);
 	}
@@ -74,6 +74,8 @@ ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
 		return (E_NOTFOUND);
 	if (c->local_submission && (id_find(&ids->pickup, p, "pickup", err, size) != E_OK ||
 	    group_find(&ids->pickup.gid, p, DROP_GROUP, err, size) != E_OK))
+		return (E_NOTFOUND);
+	if (c->ncerts != 0 && id_find(&ids->keys, p, "keys", err, size) != E_OK)
 		return (E_NOTFOUND);
 	return (group_find(&ids->admin, p, ADMIN_GROUP, err, size));
 }
@@ -90,6 +92,8 @@ ids_of(const struct ids *ids, unsigned room, enum role role)
 		return (&ids->resolver);
 	case ROOM_PICKUP:
 		return (&ids->pickup);
+	case ROOM_KEYS:
+		return (&ids->keys);
 	default:
 		return (role == ROLE_MAILBOX ? &ids->mailbox : &ids->deliver);
 	}

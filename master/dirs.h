@@ -31,6 +31,7 @@ struct ids {
 	int		privileged;	/* we run as root: daemons get ids of their own */
 	struct owner	smtpd, queue, resolver, deliver, mailbox;
 	struct owner	pickup;		/* its group is postern-drop */
+	struct owner	keys;		/* with certificates */
 	gid_t		admin;		/* of the control socket */
 };
 

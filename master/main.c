@@ -67,6 +67,7 @@ int
 main(int argc, char **argv)
 {
 	struct master *m = &master;
+	char err[MASTER_ERR_MAX];
 
 	log_open("posternd");
 	m->control_fd = m->pid_fd = m->life_fd = m->blob_fd = m->next_fd = m->ready_fd = -1;
@@ -89,12 +90,16 @@ main(int argc, char **argv)
 		return (m->status);
 	open_resources(m);
 	drop_enter();
+	if (key_files_open(&m->keys, m->conf, err, sizeof(err)) != E_OK)	/* with the rights that a reload will have */
+		log_fatal("%s", err);
 	use_log(m);
+	tickets_follow(m);
 	daemons_start(m);
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);	/* until stops.c ends it */
 	control_close(m);
 	listen_close(&m->listeners);
 	pidfile_remove(m->pid_fd, m->conf->runtime);
+	explicit_bzero(&m->tickets, sizeof(m->tickets));
 	log_info("stopped");
 	log_flush();
 	return (m->status);

@@ -8,6 +8,7 @@
  *	channels.c	what goes down a daemon's channel at its start, and the pairs between daemons
  *	reloads.c	a new configuration, in two steps
  *	control.c	the operator's socket
+ *	tickets.c	keys of session tickets
  *	stops.c		the orderly end
  *	signals.c	signals and the periodic timers
  */
@@ -23,6 +24,7 @@
 #include "common/ipc_msg.h"
 #include "master/config.h"
 #include "master/dirs.h"
+#include "master/keyfiles.h"
 #include "master/listen.h"
 #include "master/plan.h"
 #include "master/reload.h"
@@ -54,6 +56,7 @@ struct daemon {
 	int64_t		 since;		/* epoch seconds of its start */
 	uint64_t	 log_dropped;
 	uint64_t	 counter[8];
+	int		 trial;		/* started to read the keys of a snapshot that is not in force yet */
 	uint64_t	 rejoin;	/* slots of peers that need a new channel to it */
 	int		 want_log;	/* its log socket died, or it has a stand-in */
 	const char	*why;		/* why master killed it; NULL: it did not */
@@ -91,6 +94,10 @@ struct master {
 	int		 pid_fd, life_fd;
 	int		 dropped;	/* drop_enter() was done: no directory can be given away any more */
 
+	struct key_files keys;		/* of conf, kept open for a restarted postern-keys */
+	struct ipc_ticket_keys tickets;	/* n = 0: none, without certificates */
+	uv_timer_t	 ticket_timer;
+
 	struct listeners listeners;
 	unsigned	 nsmtpd;
 	struct daemon	 daemon[DAEMONS_MAX];
@@ -107,6 +114,8 @@ struct master {
 	int		 next_fd;
 	struct ids	 next_ids;
 	struct listeners next_listeners;
+	struct key_files next_keys;
+	struct daemon	*next_trial;	/* started for next_conf; NULL: none */
 	struct buf	 report;	/* why the reload was refused; lines */
 
 	int		 control_fd;
@@ -119,6 +128,8 @@ struct master {
 void	daemons_init(struct master *);
 void	daemons_start(struct master *);			/* all of the plan */
 void	daemons_replan(struct master *, const struct conf *old);	/* after a reload */
+int	daemons_try_keys(struct master *, struct daemon **trial);	/* E_AGAIN: it is between two lives */
+void	daemon_trial_failed(struct daemon *);
 void	daemon_event(struct daemon *, enum sv_event);
 void	daemon_broken(struct daemon *, const char *why);	/* kill it; it restarts */
 /* A child ended. */
@@ -134,6 +145,8 @@ daemon_can_hear(const struct daemon *d)
 int	channel_open(struct daemon *, int fd);		/* master's end */
 void	channel_close(struct daemon *);
 void	channel_greet(struct daemon *);			/* START, CONF, CONF_USE, LOG, LISTENER */
+void	channel_send_keys(struct daemon *, const struct key_files *, uint64_t generation);
+void	channel_send_tickets(struct daemon *, const struct ipc_ticket_keys *);
 /* CHANNEL for every pair of living daemons of which at least one is in the set; then GO for the set. */
 void	channels_join(struct master *, uint64_t set);
 void	channels_rejoin(struct master *);		/* the periodic timer */
@@ -150,6 +163,11 @@ void	reloads_gone(struct daemon *);
 void	reloads_tick(struct master *);
 /* The first load: runs the loop until it is over.  Fatal on any fault. */
 void	reloads_first(struct master *);
+
+/* tickets.c */
+void	tickets_follow(struct master *);		/* certificates came or went */
+void	tickets_rotate(struct master *);
+void	tickets_send(struct daemon *);
 
 /* control.c */
 int	control_open(struct master *, char *err, size_t size);	/* makes the socket; before drop_enter() */

@@ -10,6 +10,7 @@
 #define STOP_SMTPD_MS		5000u	/* sessions end at their next command; pickup is one of their clients */
 #define STOP_DELIVER_MS		5000u	/* a job whose final dot is out may learn its answer */
 #define STOP_RESOLVER_MS	1000u
+#define STOP_KEYS_MS		1000u	/* nobody is left who could ask */
 #define STOP_QUEUE_MS		10000u	/* the last batch is flushed */
 
 static int
@@ -44,6 +45,8 @@ plan_make(struct plan *p, const struct conf *c, unsigned processors)
 	memset(p, 0, sizeof(*p));
 	plan_add(p, ROOM_QUEUE, 0, ROLE_NONE);
 	plan_add(p, ROOM_RESOLVER, 0, ROLE_NONE);
+	if (c->ncerts != 0)
+		plan_add(p, ROOM_KEYS, 0, ROLE_NONE);
 	n = c->deliver.processes;
 	if (n == 0)
 		n = 1;
@@ -76,7 +79,8 @@ plan_talk(const struct plan_item *a, const struct plan_item *b)
 	if (a->room == b->room)
 		return (0);
 	if (both == (ROOM_SMTPD | ROOM_QUEUE) || both == (ROOM_SMTPD | ROOM_RESOLVER) ||
-	    both == (ROOM_DELIVER | ROOM_QUEUE) || both == (ROOM_PICKUP | ROOM_SMTPD))
+	    both == (ROOM_DELIVER | ROOM_QUEUE) || both == (ROOM_PICKUP | ROOM_SMTPD) ||
+	    both == (ROOM_SMTPD | ROOM_KEYS))
 		return (1);
 	if (both == (ROOM_DELIVER | ROOM_RESOLVER))
 		return ((a->room == ROOM_DELIVER ? a : b)->role == ROLE_REMOTE);
@@ -200,8 +204,10 @@ plan_stage(unsigned room)
 		return (1);
 	case ROOM_RESOLVER:
 		return (2);
+	case ROOM_KEYS:
+		return (3);
 	default:
-		return (3);	/* queue last: the others may still have results for it */
+		return (4);	/* queue last: the others may still have results for it */
 	}
 }
 
@@ -209,7 +215,7 @@ uint32_t
 plan_stop_ms(unsigned room)
 {
 	static const uint32_t stage_ms[PLAN_STAGES] = {
-		STOP_SMTPD_MS, STOP_DELIVER_MS, STOP_RESOLVER_MS, STOP_QUEUE_MS,
+		STOP_SMTPD_MS, STOP_DELIVER_MS, STOP_RESOLVER_MS, STOP_KEYS_MS, STOP_QUEUE_MS,
 	};
 
 	return (stage_ms[plan_stage(room)]);

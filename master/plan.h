@@ -15,7 +15,7 @@
 #define SMTPD_MAX		16	/* processes; conf.h's ranges */
 #define DELIVER_MAX		17	/* 16 remote ones and one for mailboxes */
 #define SMTPD_AUTO_MAX		4	/* processes = 0: one per processor, but at most so many */
-#define PLAN_MAX		(SMTPD_MAX + DELIVER_MAX + 3)
+#define PLAN_MAX		(SMTPD_MAX + DELIVER_MAX + 4)
 
 struct plan_item {
 	unsigned	room;		/* ROOM_* */
@@ -36,7 +36,7 @@ int	plan_must_restart(const struct plan_item *, const struct conf *old, const st
 /* Settings that cannot change under a running master; a constant text naming the first, or NULL. */
 const char *plan_fixed(const struct conf *old, const struct conf *new);
 /* The order of a stop: all of stage 0 leave before stage 1 is asked to. */
-#define PLAN_STAGES	4
+#define PLAN_STAGES	5
 unsigned plan_stage(unsigned room);
 uint32_t plan_stop_ms(unsigned room);	/* how long a daemon is given to finish */
 

@@ -27,6 +27,7 @@ next_drop(struct master *m)
 	if (m->next_fd != -1)
 		(void)close(m->next_fd);
 	m->next_fd = -1;
+	key_files_close(&m->next_keys);
 }
 
 /* The memory file that the checker wrote and that is sealed now. */
@@ -86,6 +87,24 @@ refuse(struct master *m, const char *text)
 		(void)buf_addf(&m->report, "%s\n", text);
 }
 
+/* The keys, and a process that can say whether they fit. */
+static int
+next_prepare_keys(struct master *m)
+{
+	char err[MASTER_ERR_MAX] = "";
+	int rc;
+
+	if (m->next_conf->ncerts == 0)
+		return (E_OK);
+	if ((rc = key_files_open(&m->next_keys, m->next_conf, err, sizeof(err))) == E_OK &&
+	    (rc = daemons_try_keys(m, &m->next_trial)) != E_OK)
+		(void)snprintf(err, sizeof(err), rc == E_AGAIN ? "postern-keys is being restarted: ask again in a moment" :
+		    "postern-keys could not be started to read the keys: see the log");
+	if (rc != E_OK)
+		refuse(m, err);
+	return (rc);
+}
+
 /* Everything that can fail is done here, while nothing has been said to anybody. */
 static int
 next_prepare(struct master *m, struct config_job *j)
@@ -115,6 +134,8 @@ next_prepare(struct master *m, struct config_job *j)
 	    (rc = listen_prepare(&m->next_listeners, &m->listeners, m->next_conf, m->nsmtpd,
 	    m->next_ids.admin, err, sizeof(err))) != E_OK)
 		refuse(m, err);
+	else
+		rc = next_prepare_keys(m);
 	return (rc);
 }
 
@@ -125,7 +146,7 @@ running_set(const struct master *m)
 	unsigned i;
 
 	for (i = 0; i < DAEMONS_MAX; i++) {
-		if (daemon_can_hear(&m->daemon[i]) && m->daemon[i].sv.state == SV_RUNNING)
+		if (daemon_can_hear(&m->daemon[i]) && (m->daemon[i].sv.state == SV_RUNNING || m->daemon[i].trial))
 			set |= UINT64_C(1) << i;
 	}
 	return (set);
@@ -154,8 +175,11 @@ send_conf(struct master *m)
 	unsigned i;
 
 	for (i = 0; i < DAEMONS_MAX; i++) {
-		if ((m->reload.waiting & UINT64_C(1) << i) != 0)
-			channel_send_conf(&m->daemon[i], m->next_fd, m->reload.generation);
+		if ((m->reload.waiting & UINT64_C(1) << i) == 0)
+			continue;
+		if (m->daemon[i].item.room == ROOM_KEYS)
+			channel_send_keys(&m->daemon[i], &m->next_keys, m->reload.generation);
+		channel_send_conf(&m->daemon[i], m->next_fd, m->reload.generation);
 	}
 }
 
@@ -199,6 +223,9 @@ commit(struct master *m)
 	m->conf = m->next_conf;
 	m->blob_fd = m->next_fd;
 	m->ids = m->next_ids;
+	key_files_close(&m->keys);
+	m->keys = m->next_keys;
+	m->next_keys.n = 0;
 	m->generation = m->reload.generation;
 	m->next_conf = NULL;
 	m->next_fd = -1;
@@ -209,7 +236,14 @@ commit(struct master *m)
 		for (i = 0; i < DAEMONS_MAX; i++)
 			channel_send_log(&m->daemon[i]);
 	}
+	tickets_follow(m);
 	daemons_replan(m, old);
+	if (m->next_trial != NULL) {	/* it has passed */
+		m->next_trial->trial = 0;
+		channel_send_log(m->next_trial);
+		channels_join(m, UINT64_C(1) << m->next_trial->slot);
+		m->next_trial = NULL;
+	}
 	conf_free(old);
 }
 
@@ -278,6 +312,9 @@ reloads_do(struct master *m, enum reload_action action)
 		/* After a failed check nothing is there to drop, which these know. */
 		listen_abort(&m->next_listeners);
 		next_drop(m);
+		if (m->next_trial != NULL)
+			daemon_trial_failed(m->next_trial);
+		m->next_trial = NULL;
 		over(m, 0);
 		break;
 	}
@@ -298,14 +335,23 @@ reloads_conf_ready(struct daemon *d, const struct ipc_conf_ready *r)
 	struct master *m = d->m;
 
 	if (r->err != E_OK && m->reload.state == RELOAD_READYING && r->generation == m->reload.generation)
-		(void)buf_addf(&m->report, "daemon %s cannot use it: %s\n", d->name, err_name(r->err));
+		(void)buf_addf(&m->report, "daemon %s cannot use it: %s\n", d->name,
+		    r->why[0] != '\0' ? r->why : err_name(r->err));
 	reloads_do(m, reload_ready(&m->reload, d->slot, r->generation, r->err == E_OK));
 }
 
 void
 reloads_gone(struct daemon *d)
 {
-	reloads_do(d->m, reload_gone(&d->m->reload, d->slot));
+	struct master *m = d->m;
+	uint64_t bit = UINT64_C(1) << d->slot;
+
+	/* Any other's successor is given what is in force then; but nobody else can tell whether the keys fit. */
+	if (d->item.room == ROOM_KEYS && m->reload.state == RELOAD_READYING && (m->reload.waiting & bit) != 0) {
+		(void)buf_addf(&m->report, "daemon %s ended before it had read the keys\n", d->name);
+		reloads_do(m, reload_ready(&m->reload, d->slot, m->reload.generation, 0));
+	} else
+		reloads_do(m, reload_gone(&m->reload, d->slot));
 }
 
 void

@@ -36,7 +36,9 @@ static void sample_conf_blob(struct ipc_conf_blob *m, int large) { m->generation
 static void sample_conf_use(struct ipc_conf_use *m, int large) { m->generation = 7; }
 static void sample_conf_ready(struct ipc_conf_ready *m, int large)
 {
-	*m = (struct ipc_conf_ready){ .generation = 7, .err = E_NOMEM };
+	*m = (struct ipc_conf_ready){ .generation = 7, .err = E_NOMEM, .why = "no memory" };
+	if (large)
+		FILL(m->why, 'w');
 }
 static void sample_listener(struct ipc_listener *m, int large)
 {
