@@ -14,6 +14,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/siphash.h"
 #include "common/version.h"
 #include "master/drop.h"
 #include "master/logs.h"
@@ -80,6 +81,7 @@ main(int argc, char **argv)
 	drop_raise_nofile();
 	if (getrandom(&m->boot, sizeof(m->boot), 0) != (ssize_t)sizeof(m->boot))
 		log_fatal("getrandom: %s", strerror(errno));
+	siphash_seed();
 	m->processors = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	if (uv_loop_init(&m->loop) != 0)
 		log_fatal("no event loop");
@@ -93,7 +95,9 @@ main(int argc, char **argv)
 	if (key_files_open(&m->keys, m->conf, err, sizeof(err)) != E_OK)	/* with the rights that a reload will have */
 		log_fatal("%s", err);
 	use_log(m);
+	reloads_first_warnings(m);
 	tickets_follow(m);
+	renewals_follow(m);
 	daemons_start(m);
 	(void)uv_run(&m->loop, UV_RUN_DEFAULT);	/* until stops.c ends it */
 	control_close(m);

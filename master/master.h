@@ -8,6 +8,7 @@
  *	channels.c	what goes down a daemon's channel at its start, and the pairs between daemons
  *	reloads.c	a new configuration, in two steps
  *	control.c	the operator's socket
+ *	renewals.c	certificates that were renewed
  *	tickets.c	keys of session tickets
  *	stops.c		the orderly end
  *	signals.c	signals and the periodic timers
@@ -28,6 +29,7 @@
 #include "master/listen.h"
 #include "master/plan.h"
 #include "master/reload.h"
+#include "master/renewal.h"
 #include "master/supervise.h"
 
 #define DAEMONS_MAX		(PLAN_MAX + 5)	/* some of the last plan may still be leaving */
@@ -97,6 +99,9 @@ struct master {
 	struct key_files keys;		/* of conf, kept open for a restarted postern-keys */
 	struct ipc_ticket_keys tickets;	/* n = 0: none, without certificates */
 	uv_timer_t	 ticket_timer;
+	struct renewal	 renewal;
+	uv_timer_t	 renewal_timer;
+	int64_t		 check_began;	/* epoch ns: when the checker that runs or ran last was started */
 
 	struct listeners listeners;
 	unsigned	 nsmtpd;
@@ -163,11 +168,16 @@ void	reloads_gone(struct daemon *);
 void	reloads_tick(struct master *);
 /* The first load: runs the loop until it is over.  Fatal on any fault. */
 void	reloads_first(struct master *);
+void	reloads_first_warnings(struct master *);	/* once there is a log for them */
 
 /* tickets.c */
 void	tickets_follow(struct master *);		/* certificates came or went */
 void	tickets_rotate(struct master *);
 void	tickets_send(struct daemon *);
+
+/* renewals.c */
+void	renewals_follow(struct master *);		/* another snapshot is in force */
+int64_t	renewals_clock(void);
 
 /* control.c */
 int	control_open(struct master *, char *err, size_t size);	/* makes the socket; before drop_enter() */

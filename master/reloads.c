@@ -19,6 +19,18 @@
 
 static void	reloads_do(struct master *, enum reload_action);
 
+/* One log line for each line of the report. */
+static void
+log_report(const char *what, const char *text)
+{
+	const char *end;
+
+	for (; *text != '\0'; text = *end != '\0' ? end + 1 : end) {
+		end = text + strcspn(text, "\n");
+		log_warn("%s: %.*s", what, (int)(end - text), text);
+	}
+}
+
 static void
 next_drop(struct master *m)
 {
@@ -60,6 +72,7 @@ first_done(struct config_job *j, int err)
 		log_fatal("the checked configuration cannot be used: %s", err_name(err));
 	if (err != E_OK)
 		log_fatal("configuration refused");
+	(void)buf_add(&m->report, text.p, text.n);
 	config_clear(j);
 	m->conf = m->next_conf;
 	m->blob_fd = m->next_fd;
@@ -69,10 +82,20 @@ first_done(struct config_job *j, int err)
 }
 
 void
+reloads_first_warnings(struct master *m)
+{
+	(void)buf_add(&m->report, "", 1);
+	if (m->conf->log != LOG_TO_STDERR)	/* there they stand already */
+		log_report("configuration", buf_slice(&m->report).p);
+	buf_clear(&m->report);
+}
+
+void
 reloads_first(struct master *m)
 {
 	m->next_fd = -1;
 	m->job_running = 1;
+	m->check_began = renewals_clock();
 	config_start(&m->job, &m->loop, &m->source, first_done, m);
 	while (m->job_running && !m->stopping)
 		(void)uv_run(&m->loop, UV_RUN_ONCE);
@@ -237,6 +260,7 @@ commit(struct master *m)
 			channel_send_log(&m->daemon[i]);
 	}
 	tickets_follow(m);
+	renewals_follow(m);
 	daemons_replan(m, old);
 	if (m->next_trial != NULL) {	/* it has passed */
 		m->next_trial->trial = 0;
@@ -247,18 +271,6 @@ commit(struct master *m)
 	conf_free(old);
 }
 
-/* One log line for each line of the report. */
-static void
-log_report(const char *text)
-{
-	const char *end;
-
-	for (; *text != '\0'; text = *end != '\0' ? end + 1 : end) {
-		end = text + strcspn(text, "\n");
-		log_warn("reload: %.*s", (int)(end - text), text);
-	}
-}
-
 static void
 over(struct master *m, int ok)
 {
@@ -267,7 +279,7 @@ over(struct master *m, int ok)
 	(void)uv_timer_stop(&m->reload_timer);
 	(void)buf_add(&m->report, "", 1);
 	text = m->report.len > 0 ? buf_slice(&m->report).p : "";
-	log_report(text);
+	log_report("reload", text);
 	if (ok)
 		log_info("reload done generation=%llu listeners=%zu", (unsigned long long)m->generation,
 		    m->conf->nlisteners);
@@ -297,6 +309,7 @@ reloads_do(struct master *m, enum reload_action action)
 		notify_send("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reloading",
 		    (unsigned long long)(uv_hrtime() / 1000));
 		m->job_running = 1;
+		m->check_began = renewals_clock();
 		config_start(&m->job, &m->loop, &m->source, check_done, m);
 		break;
 	case RELOAD_SEND:

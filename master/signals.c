@@ -100,7 +100,8 @@ signals_start(struct master *m)
 	(void)uv_timer_init(&m->loop, &m->reload_timer);
 	(void)uv_timer_init(&m->loop, &m->watchdog);
 	(void)uv_timer_init(&m->loop, &m->ticket_timer);
-	m->log_timer.data = m->reload_timer.data = m->watchdog.data = m->ticket_timer.data = m;
+	(void)uv_timer_init(&m->loop, &m->renewal_timer);
+	m->log_timer.data = m->reload_timer.data = m->watchdog.data = m->ticket_timer.data = m->renewal_timer.data = m;
 	(void)uv_timer_start(&m->log_timer, on_log_timer, LOG_RETRY_MS, LOG_RETRY_MS);
 	if (ms != 0)
 		(void)uv_timer_start(&m->watchdog, on_watchdog, ms, ms);

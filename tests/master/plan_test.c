@@ -50,6 +50,13 @@ test_make(void **state)
 		assert_int_equal(count(&p, ROOM_DELIVER, ROLE_MAILBOX), rows[i].want_mailbox);
 		assert_int_equal(count(&p, ROOM_QUEUE, ROLE_NONE), 1);
 		assert_int_equal(count(&p, ROOM_RESOLVER, ROLE_NONE), 1);
+		assert_int_equal(count(&p, ROOM_KEYS, ROLE_NONE), 0);
+		c.ncerts = 1;
+		c.local_submission = 1;
+		plan_make(&p, &c, rows[i].cpus);
+		assert_int_equal(count(&p, ROOM_KEYS, ROLE_NONE), 1);
+		assert_int_equal(count(&p, ROOM_PICKUP, ROLE_NONE), 1);	/* also with all there may be of the others */
+		assert_true(p.n <= PLAN_MAX);
 	}
 }
 
@@ -58,12 +65,15 @@ test_talk(void **state)
 {
 	static const struct plan_item smtpd = { ROOM_SMTPD, 0, ROLE_NONE }, queue = { ROOM_QUEUE, 0, ROLE_NONE },
 	    resolver = { ROOM_RESOLVER, 0, ROLE_NONE }, remote = { ROOM_DELIVER, 1, ROLE_REMOTE },
-	    mailbox = { ROOM_DELIVER, 0, ROLE_MAILBOX }, smtpd2 = { ROOM_SMTPD, 1, ROLE_NONE };
+	    mailbox = { ROOM_DELIVER, 0, ROLE_MAILBOX }, smtpd2 = { ROOM_SMTPD, 1, ROLE_NONE },
+	    keys = { ROOM_KEYS, 0, ROLE_NONE }, pickup = { ROOM_PICKUP, 0, ROLE_NONE };
 	static const struct { const struct plan_item *a, *b; int want; } rows[] = {
 		{ &smtpd, &queue, 1 }, { &smtpd, &resolver, 1 }, { &smtpd, &remote, 0 },
 		{ &smtpd, &mailbox, 0 }, { &smtpd, &smtpd2, 0 }, { &queue, &resolver, 0 },
 		{ &queue, &remote, 1 }, { &queue, &mailbox, 1 }, { &resolver, &remote, 1 },
 		{ &resolver, &mailbox, 0 }, { &remote, &mailbox, 0 }, { &queue, &queue, 0 },
+		{ &keys, &smtpd, 1 }, { &keys, &smtpd2, 1 }, { &keys, &queue, 0 }, { &keys, &resolver, 0 },
+		{ &keys, &remote, 0 }, { &keys, &mailbox, 0 }, { &keys, &pickup, 0 }, { &keys, &keys, 0 },
 	};
 	size_t i;
 
@@ -183,7 +193,8 @@ test_stages(void **state)
 	(void)state;
 	assert_true(plan_stage(ROOM_SMTPD) < plan_stage(ROOM_DELIVER));
 	assert_true(plan_stage(ROOM_DELIVER) < plan_stage(ROOM_RESOLVER));
-	assert_true(plan_stage(ROOM_RESOLVER) < plan_stage(ROOM_QUEUE));
+	assert_true(plan_stage(ROOM_RESOLVER) < plan_stage(ROOM_KEYS));
+	assert_true(plan_stage(ROOM_KEYS) < plan_stage(ROOM_QUEUE));
 	assert_int_equal(plan_stage(ROOM_QUEUE), PLAN_STAGES - 1);
 }
 
