@@ -240,7 +240,7 @@ on_stored(struct store_op *op, int err)
 	if (err == E_OK) {
 		no->q->count.notices++;
 		qlog_notice(no->about, no->m.msgid, no->kind, no->to, no->nrcpt);
-		qlog_accepted(&no->m, "");
+		qlog_accepted(&no->m, "", "");
 		mail_hand_over(no->q, &no->m, no->rcpt, no->body);
 		no->rcpt = NULL;
 	}

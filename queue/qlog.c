@@ -26,16 +26,20 @@ log_accepted(const struct message *m, const char *more)
 
 /* What is not most often there; its room is not cleared for every message.  RFC 6710 4 item 3: the priority. */
 static __attribute__((noinline)) void
-accepted_more(const struct message *m, const char *origin)
+accepted_more(const struct message *m, const char *origin, const char *tls)
 {
 	char login[2 * LOGIN_MAX], envid[2 * ENVID_MAX + 1];
-	char more[sizeof(login) + sizeof(envid) + 2 * ORIGIN_MAX + 200], orig[2 * ORIGIN_MAX], date[DATE_STRLEN];
+	char more[sizeof(login) + sizeof(envid) + 2 * ORIGIN_MAX + 2 * TLS_TEXT_MAX + 200];
+	char orig[2 * ORIGIN_MAX], words[2 * TLS_TEXT_MAX], date[DATE_STRLEN];
 	size_t n = 0;
 
 	more[0] = '\0';
 	if (origin[0] != '\0')
 		n += (size_t)snprintf(more + n, sizeof(more) - n, " origin=%s",
 		    text_escape_word(orig, sizeof(orig), slice_str(origin)));
+	if (tls[0] != '\0')
+		n += (size_t)snprintf(more + n, sizeof(more) - n, " tls=\"%s\"",
+		    text_escape(words, sizeof(words), slice_str(tls)));
 	if (m->flags & MSGF_LOCAL)
 		n += (size_t)snprintf(more + n, sizeof(more) - n, " uid=%u", m->uid);
 	if (m->login[0] != '\0')
@@ -56,11 +60,11 @@ accepted_more(const struct message *m, const char *origin)
 }
 
 void
-qlog_accepted(const struct message *m, const char *origin)
+qlog_accepted(const struct message *m, const char *origin, const char *tls)
 {
-	if (origin[0] != '\0' || m->login[0] != '\0' || m->envid[0] != '\0' || m->hold_until != 0 ||
+	if (origin[0] != '\0' || tls[0] != '\0' || m->login[0] != '\0' || m->envid[0] != '\0' || m->hold_until != 0 ||
 	    m->by_mode != BY_NONE || (m->flags & (MSGF_LOCAL | MSGF_PRIORITIZED | MSGF_HELD_RULE)) != 0)
-		accepted_more(m, origin);
+		accepted_more(m, origin, tls);
 	else
 		log_accepted(m, "");
 }

@@ -276,7 +276,7 @@ int	control_work(struct queue *);			/* a slice for each client; true if there is
 void	control_done(struct queue *, struct client_wait *, int err);
 
 /* ---- qlog.c: one function an event ---- */
-void	qlog_accepted(const struct message *, const char *origin);
+void	qlog_accepted(const struct message *, const char *origin, const char *tls);	/* "": none */
 void	qlog_discarded(uint64_t msgid, const char *sender, const char *address, int whole);
 void	qlog_removed(uint64_t msgid);
 void	qlog_expired(uint64_t msgid, const struct recipient *, int64_t age);

@@ -79,7 +79,7 @@ accepted(void *arg, struct txn *t, struct recipient *rcpt)
 	struct queue *q = arg;
 
 	q->count.received++;
-	qlog_accepted(&t->m, t->begin.origin);
+	qlog_accepted(&t->m, t->begin.origin, t->begin.tls_text);
 	if (rcpt == NULL)
 		feed_note(q, t->due);
 	else

@@ -30,20 +30,55 @@ helo_clean(char *dst, const char *helo)
 	dst[i] = '\0';
 }
 
-/*
- * RFC 3848 and RFC 6531 4.3, as IANA lists them.  Encryption and authentication have their letters when there
- * are such sessions.
- */
+/* RFC 3848 and RFC 6531 4.3, as IANA lists them; HELO has no letter for TLS. */
 static const char *
 with(const struct ipc_txn_begin *b)
 {
-	static const char *const names[PROTOCOLS][2] = {
-		[PROTO_SMTP] = { "SMTP", "UTF8SMTP" },
-		[PROTO_ESMTP] = { "ESMTP", "UTF8SMTP" },
-		[PROTO_LMTP] = { "LMTP", "UTF8LMTP" },
+	static const char *const names[PROTOCOLS][2][2] = {
+		[PROTO_SMTP] = { { "SMTP", "UTF8SMTP" }, { "SMTP", "UTF8SMTPS" } },
+		[PROTO_ESMTP] = { { "ESMTP", "UTF8SMTP" }, { "ESMTPS", "UTF8SMTPS" } },
+		[PROTO_LMTP] = { { "LMTP", "UTF8LMTP" }, { "LMTPS", "UTF8LMTPS" } },
 	};
 
-	return (names[b->protocol < PROTOCOLS ? b->protocol : PROTO_SMTP][b->utf8 != 0]);
+	return (names[b->protocol < PROTOCOLS ? b->protocol : PROTO_SMTP][b->tls != 0][b->utf8 != 0]);
+}
+
+/* What a name of IANA's consists of; else nothing is written. */
+static int
+is_name(struct slice s)
+{
+	size_t i;
+	char c;
+
+	for (i = 0; i < s.n; i++) {
+		c = s.p[i];
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+		    c == '.'))
+			return (0);
+	}
+	return (s.n != 0);
+}
+
+static struct slice
+word(const char **p)
+{
+	const char *start = *p + strspn(*p, " ");
+
+	*p = start + strcspn(start, " ");
+	return (slice_make(start, (size_t)(*p - start)));
+}
+
+/* RFC 8314 4.3, from "version cipher [group]"; the version as a comment. */
+static void
+tls_clause(char *dst, size_t size, const struct ipc_txn_begin *b)
+{
+	const char *p = b->tls_text;
+	struct slice version = word(&p), cipher = word(&p), group = word(&p);
+
+	dst[0] = '\0';
+	if (b->tls && is_name(version) && is_name(cipher) && (group.n == 0 || is_name(group)))
+		(void)snprintf(dst, size, "\r\n\ttls %.*s%s%.*s (%.*s)", (int)cipher.n, cipher.p, group.n != 0 ? " group " : "",
+		    (int)group.n, group.p, (int)version.n, version.p);
 }
 
 static int
@@ -60,7 +95,7 @@ received_write(char *dst, const struct ipc_txn_begin *b, const char *hostname, u
     const char *rcpt, int64_t now)
 {
 	char helo[HELO_MAX + 1], ip[NET_ADDR_STRLEN], id[MSGID_STRLEN], date[DATE_STRLEN];
-	char fortext[ADDRESS_MAX + 16] = "", priority[32] = "", from[HELO_MAX + 2 * DOMAIN_MAX + 160];
+	char tls[TLS_TEXT_MAX + 32], fortext[ADDRESS_MAX + 16] = "", priority[32] = "", from[HELO_MAX + 2 * DOMAIN_MAX + 160];
 	int n;
 
 	/* The field must not be what makes a message need SMTPUTF8: an address that is not ASCII is left out. */
@@ -68,6 +103,7 @@ received_write(char *dst, const struct ipc_txn_begin *b, const char *hostname, u
 		(void)snprintf(fortext, sizeof(fortext), "\r\n\tfor <%s>", rcpt);
 	if (b->prioritized)		/* RFC 6710 4 item 2 */
 		(void)snprintf(priority, sizeof(priority), "\r\n\tPRIORITY %d", b->priority);
+	tls_clause(tls, sizeof(tls), b);
 	if (b->local) {
 		(void)snprintf(from, sizeof(from), "by %s (Postern, from userid %u)\r\n\tid", hostname, b->uid);
 	} else {
@@ -76,7 +112,7 @@ received_write(char *dst, const struct ipc_txn_begin *b, const char *hostname, u
 		    helo[0] != '\0' ? helo : "unknown", b->name, b->name[0] != '\0' ? " " : "",
 		    net_addr_is4(&b->client) ? "" : "IPv6:", net_addr_str(&b->client, ip), hostname, with(b));
 	}
-	n = snprintf(dst, RECEIVED_MAX, "Received: %s %s%s%s;\r\n\t%s\r\n", from, msgid_str(msgid, id), fortext,
-	    priority, date_str(now, date));
+	n = snprintf(dst, RECEIVED_MAX, "Received: %s %s%s%s%s;\r\n\t%s\r\n", from, msgid_str(msgid, id), fortext,
+	    tls, priority, date_str(now, date));
 	return (n > 0 && n < RECEIVED_MAX ? (size_t)n : 0);
 }

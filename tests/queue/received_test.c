@@ -75,6 +75,16 @@ test_clauses(void **state)
 		{ { .protocol = PROTO_LMTP, .helo = "h" }, NULL, "with LMTP id 3Z;" },
 		{ { .protocol = PROTO_ESMTP, .helo = "h", .utf8 = 1 }, NULL, "with UTF8SMTP id 3Z;" },
 		{ { .protocol = PROTO_LMTP, .helo = "h", .utf8 = 1 }, NULL, "with UTF8LMTP id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .tls = 1, .tls_text = "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519" },
+		    "b@example.org", "with ESMTPS id 3Z\r\n\tfor <b@example.org>\r\n"
+		    "\ttls TLS_AES_128_GCM_SHA256 group x25519 (TLSv1.3);\r\n\tSat" },
+		{ { .protocol = PROTO_LMTP, .helo = "h", .tls = 1, .tls_text = "TLSv1.2 TLS_X" }, NULL,
+		    "with LMTPS id 3Z\r\n\ttls TLS_X (TLSv1.2);" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .tls = 1, .utf8 = 1 }, NULL, "with UTF8SMTPS id 3Z;" },
+		{ { .protocol = PROTO_SMTP, .helo = "h", .tls = 1 }, NULL, "with SMTP id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .tls = 1, .tls_text = "TLSv1.3 a;b x25519" }, NULL,
+		    "with ESMTPS id 3Z;" },
+		{ { .protocol = PROTO_ESMTP, .helo = "h", .tls_text = "TLSv1.3 TLS_X" }, NULL, "with ESMTP id 3Z;" },
 		{ { .protocol = PROTO_ESMTP, .helo = "h", .prioritized = 1, .priority = -9 }, "b@example.org",
 		    "with ESMTP id 3Z\r\n\tfor <b@example.org>\r\n\tPRIORITY -9;\r\n\tSat" },
 		{ { .protocol = PROTO_ESMTP, .helo = "h", .prioritized = 1 }, NULL, "id 3Z\r\n\tPRIORITY 0;" },
@@ -108,6 +118,10 @@ test_longest(void **state)
 
 	memset(&b, 0xff, sizeof(b));
 	b.local = 0;
+	b.tls = 1;
+	memset(b.tls_text, 'a', TLS_TEXT_MAX);
+	b.tls_text[40] = ' ';
+	b.tls_text[TLS_TEXT_MAX] = '\0';
 	b.protocol = PROTO_LMTP;
 	b.priority = -PRIORITY_MAX;
 	memset(b.helo, 'h', HELO_MAX);
