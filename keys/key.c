@@ -10,13 +10,14 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "keys/key.h"
 #include "keys/tbs.h"
 
-#define SECURE_HEAP	(1u << 20)	/* a power of two; 100 keys of 4096 bits need half of it */
+#define SECURE_HEAP	(4u << 20)	/* a power of two; 256 keys of 4096 bits, for three snapshots, need most of it */
 #define SECURE_LEAST	32		/* its smallest piece */
 #define PEM_MAX		65536		/* a key file: the key, and perhaps certificates behind it */
 #define RSA_BITS_MIN	2048
@@ -31,8 +32,20 @@ struct key {
 int
 key_memory_open(void)
 {
-	/* 2: some pages could not be locked, which RLIMIT_MEMLOCK decides; the key is then as safe as swap is. */
-	return (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST) != 0 ? E_OK : E_IO);
+	struct rlimit	rl;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
+		rl.rlim_cur = rl.rlim_max;
+		(void)setrlimit(RLIMIT_MEMLOCK, &rl);	/* what it did is seen below */
+	}
+	switch (CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_LEAST)) {
+	case 0:
+		return (E_IO);
+	case 1:
+		return (E_OK);
+	default:
+		return (E_LIMIT);
+	}
 }
 
 /* The whole file into the secure heap; *len its octets. */

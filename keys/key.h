@@ -17,7 +17,8 @@
 
 struct key;
 
-/* Once, before the first key and before the sandbox.  E_IO. */
+/* Once, before the first key and before the sandbox.  E_IO; E_LIMIT: all is well, but RLIMIT_MEMLOCK did not let it be
+ * locked, and it may be written to swap space. */
 int	key_memory_open(void);
 /*
  * A key in PEM from fd, whose public half has the given hash.  why gets a constant text on failure:

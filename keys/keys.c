@@ -109,6 +109,22 @@ refuse(struct room *room, const struct conf_cert *cert, const char *why)
 	log_warn("%s", room->refusal);
 }
 
+/* Before the first keys are read, which is before keys_open(): they come with the first snapshot. */
+static int
+memory_open(void)
+{
+	int	err;
+
+	if (keys.open)
+		return (E_OK);
+	if ((err = key_memory_open()) == E_LIMIT)
+		log_warn("the memory of the keys cannot be locked: RLIMIT_MEMLOCK is too small (LimitMEMLOCK=16M in the unit)");
+	else if (err != E_OK)
+		return (err);
+	keys.open = 1;
+	return (E_OK);
+}
+
 /* All keys of a snapshot, or none: a certificate without its key is no configuration. */
 static int
 on_check(struct room *room, const struct conf *next, uint64_t generation)
@@ -117,9 +133,8 @@ on_check(struct room *room, const struct conf *next, uint64_t generation)
 	size_t		 i;
 	int		 err = E_OK;
 
-	if (!keys.open && key_memory_open() != E_OK)	/* the first snapshot comes before keys_open() */
-		return (E_NOMEM);
-	keys.open = 1;
+	if ((err = memory_open()) != E_OK)
+		return (err);
 	set_clear(&keys.coming);
 	keys.coming.generation = generation;
 	for (i = 0; i < next->ncerts && err == E_OK; i++) {

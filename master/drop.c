@@ -21,21 +21,27 @@
 #define DROP_NO_FILTER	1	/* the leak checker traces its own process */
 #endif
 
+#define MEMLOCK_WANTED	(16u << 20)	/* octets: the memory of the keys, and some room */
+
 static const int keep[] = {
 	CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_NET_BIND_SERVICE, CAP_KILL,
 };
 #define NKEEP	(sizeof(keep) / sizeof(keep[0]))
 
 void
-drop_raise_nofile(void)
+drop_raise_limits(void)
 {
 	struct rlimit rl;
 
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		return;
-	rl.rlim_cur = rl.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
-		log_warn("RLIMIT_NOFILE: %s", strerror(errno));
+	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
+		rl.rlim_cur = rl.rlim_max;
+		if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+			log_warn("RLIMIT_NOFILE: %s", strerror(errno));
+	}
+	if (getrlimit(RLIMIT_MEMLOCK, &rl) == 0 && rl.rlim_max < MEMLOCK_WANTED) {
+		rl.rlim_cur = rl.rlim_max = MEMLOCK_WANTED;
+		(void)setrlimit(RLIMIT_MEMLOCK, &rl);	/* if not, postern-keys says so, where there are keys */
+	}
 }
 
 static void

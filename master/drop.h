@@ -5,9 +5,10 @@
 #define MASTER_DROP_H
 
 /*
- * Raise the soft limit of descriptors to the hard one, so that the daemons can choose theirs.
+ * Raise the soft limit of descriptors to the hard one, so that the daemons can choose theirs; and what may be locked in
+ * memory, if we may, to what postern-keys needs.
  */
-void	drop_raise_nofile(void);
+void	drop_raise_limits(void);
 
 /*
  * Capabilities, bounding set too, down to setuid, setgid, setpcap, sys_chroot, net_bind_service and kill;

@@ -78,7 +78,7 @@ main(int argc, char **argv)
 	if (!m->foreground)
 		m->ready_fd = options_detach();	/* the parent waits for READY */
 	(void)umask(022);
-	drop_raise_nofile();
+	drop_raise_limits();
 	if (getrandom(&m->boot, sizeof(m->boot), 0) != (ssize_t)sizeof(m->boot))
 		log_fatal("getrandom: %s", strerror(errno));
 	siphash_seed();

@@ -1,0 +1,633 @@
+/*
+ * process_test.c -- the whole daemon in a child, with its real sandbox, and this test as master and as two smtpd:
+ * what is signed and what not, fairness, limits, bad peers, reloads with keys that fit and that do not.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/conf_number.h"
+#include "common/err.h"
+#include "common/ipc.h"
+#include "common/log.h"
+#include "keys/key.h"
+#include "keys/keys.h"
+
+#define NOBODY		65534
+#define ECDSA_P256	0x0403
+#define RSA_PSS_256	0x0804
+
+static const char	cert_verify[] =
+	"                                                                "
+	"TLS 1.3, server CertificateVerify\0hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh";
+#define TBS		slice_make(cert_verify, sizeof(cert_verify) - 1)
+
+static EVP_PKEY		*ec, *rsa, *other;
+static int		 master = -1;
+static uint32_t		 master_seq;
+static struct ipc_sync	 master_sync;
+static pid_t		 pid;
+static char		 empty_dir[] = "/tmp/postern-keys-XXXXXX";
+
+#define SEND(fd, seq, NAME, name, m, passfd) do { \
+	uint8_t		room_[IPC_PAYLOAD_MAX]; \
+	struct wr	w_; \
+	wr_init(&w_, room_, sizeof(room_)); \
+	ipc_pack_##name(&w_, (m)); \
+	assert_int_equal(w_.err, E_OK); \
+	assert_int_equal(ipc_send_sync((fd), (seq), IPC_##NAME, room_, w_.len, (passfd)), E_OK); \
+} while (0)
+
+/* ---- master's side ---- */
+
+static void
+master_expect(enum ipc_type want, struct rd *rd)
+{
+	enum ipc_type	type;
+	int		fd;
+
+	assert_int_equal(ipc_recv_sync(master, &master_sync, ROOM_KEYS, ROOM_MASTER, &type, rd, &fd), E_OK);
+	assert_string_equal(ipc_type_name(type), ipc_type_name(want));
+}
+
+static void
+expect_ready(uint64_t generation, int err, const char *why)
+{
+	struct ipc_conf_ready	m;
+	struct rd		rd;
+
+	master_expect(IPC_CONF_READY, &rd);
+	assert_int_equal(ipc_unpack_conf_ready(&rd, &m), E_OK);
+	assert_int_equal(m.generation, generation);
+	assert_int_equal(m.err, err);
+	if (strstr(m.why, why) == NULL || (why[0] == '\0') != (m.why[0] == '\0'))
+		fail_msg("says \"%s\", wanted \"%s\"", m.why, why);
+}
+
+static void
+spki(EVP_PKEY *k, uint8_t out[SPKI_LEN])
+{
+	unsigned char	*der = NULL;
+	int		 n = i2d_PUBKEY(k, &der);
+
+	assert_true(n > 0);
+	assert_int_equal(EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL), 1);
+	OPENSSL_free(der);
+}
+
+static int
+file_of(EVP_PKEY *k)
+{
+	BIO	*bio = BIO_new(BIO_s_mem());
+	char	*p;
+	long	 n;
+	int	 fd = memfd_create("key", MFD_CLOEXEC);
+
+	assert_int_equal(PEM_write_bio_PrivateKey(bio, k, NULL, NULL, 0, NULL, NULL), 1);
+	n = BIO_get_mem_data(bio, &p);
+	assert_true(fd != -1 && write(fd, p, (size_t)n) == n && lseek(fd, 0, SEEK_SET) == 0);
+	BIO_free(bio);
+	return (fd);
+}
+
+static void
+send_key(uint64_t generation, uint16_t index, EVP_PKEY *k)
+{
+	struct ipc_key	m = { .generation = generation, .index = index };
+	int		fd = file_of(k);
+
+	SEND(master, &master_seq, KEY, key, &m, fd);
+	close(fd);
+}
+
+/* A snapshot with certificates for these keys; the chains are only looked at from outside. */
+static void
+send_conf(uint64_t generation, EVP_PKEY **k, size_t n)
+{
+	static char		 der[] = "\x30\x02\x05\x00";
+	struct conf_cert	 certs[2];
+	struct conf		 c;
+	struct slice		 packed;
+	struct ipc_conf_blob	 b = { .generation = generation };
+	uint32_t		 retry = 60;
+	int			 fd;
+
+	memset(&c, 0, sizeof(c));
+	memset(certs, 0, sizeof(certs));
+	c.hostname = "mx.test";
+	c.directory = "/tmp";
+	c.runtime = "/run/postern";
+	c.user_prefix = c.postmaster = c.recipient_delimiter = c.deliver.bind4 = c.deliver.bind6 = "";
+	c.log = LOG_TO_STDERR;
+	for (size_t i = 0; i < conf_nnumbers; i++)
+		conf_number_set(&c, &conf_numbers[i], conf_numbers[i].def);
+	c.queue.nretry = 1;
+	c.queue.retry = &retry;
+	c.resolver.trust_anchor = "";
+	c.ncerts = n;
+	c.certs = certs;
+	for (size_t i = 0; i < n; i++) {
+		certs[i] = (struct conf_cert){ .name = "mx.test", .certificate_path = "/c.pem", .key_path = "/k.pem",
+		    .chain = slice_make(der, 4) };
+		spki(k[i], certs[i].spki);
+	}
+	assert_int_equal(conf_pack(&c, &packed), E_OK);
+	fd = conf_to_memfd(packed);
+	assert_true(fd >= 0);
+	SEND(master, &master_seq, CONF, conf_blob, &b, fd);
+	close(fd);
+	free((void *)(uintptr_t)packed.p);
+}
+
+static void
+send_use(uint64_t generation)
+{
+	struct ipc_conf_use	u = { .generation = generation };
+
+	SEND(master, &master_seq, CONF_USE, conf_use, &u, -1);
+}
+
+/* main() of the daemon, in a child: its descriptor 3 is our channel. */
+static void
+child(int channel)
+{
+	static struct room		room;
+	static struct sandbox_run	run;
+	char				*argv[] = { (char *)(uintptr_t)"postern-keys", NULL };
+	int				fd;
+
+	if (dup2(channel, ROOM_CHANNEL_FD) == -1)
+		_exit(10);
+	for (fd = ROOM_CHANNEL_FD + 1; fd < 64; fd++)
+		(void)close(fd);
+	log_open("keys");
+	room_open(&room, ROOM_KEYS, 1, argv, &keys_room_ops, NULL);
+	keys_open(&room);
+	room_sandbox(&room, &keys_sandbox, &run);
+	room_run(&room);
+	_exit(0);
+}
+
+static void
+daemon_fork(void)
+{
+	struct ipc_start	start = { .room = ROOM_KEYS, .boot = 1 };
+	int			pair[2];
+
+	assert_int_equal(ipc_pair(pair), 0);
+	(void)fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		child(pair[1]);
+	close(pair[1]);
+	master = pair[0];
+	master_seq = 0;
+	memset(&master_sync, 0, sizeof(master_sync));
+	(void)snprintf(start.root, sizeof(start.root), "%s", empty_dir);
+	if (geteuid() == 0) {		/* no room runs as root: here it is nobody */
+		start.privileged = 1;
+		start.uid = start.gid = NOBODY;
+	}
+	SEND(master, &master_seq, START, start, &start, -1);
+}
+
+/* Keys 0 (EC) and 1 (RSA), generation 1. */
+static void
+daemon_start(void)
+{
+	EVP_PKEY		*k[] = { ec, rsa };
+	struct ipc_log_socket	kind = { .kind = LOG_TO_STDERR };
+	struct ipc_empty	empty = { 0 };
+	struct rd		rd;
+	int			log;
+
+	daemon_fork();
+	send_key(1, 0, ec);
+	send_key(1, 1, rsa);
+	send_conf(1, k, 2);
+	send_use(1);
+	log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	SEND(master, &master_seq, LOG, log_socket, &kind, log);
+	close(log);
+	SEND(master, &master_seq, GO, empty, &empty, -1);
+	expect_ready(1, E_OK, "");
+	master_expect(IPC_READY, &rd);
+}
+
+static int
+daemon_end(void)
+{
+	int	status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(master);
+	return (status);
+}
+
+static void
+daemon_stop(void)
+{
+	struct ipc_stop	stop = { .within_ms = 1000 };
+
+	SEND(master, &master_seq, STOP, stop, &stop, -1);
+	assert_int_equal(daemon_end(), 0);
+}
+
+static void
+counters(uint64_t out[8])
+{
+	struct ipc_ping	ping = { .seq = 1 };
+	struct ipc_pong	pong;
+	struct rd	rd;
+
+	SEND(master, &master_seq, PING, ping, &ping, -1);
+	master_expect(IPC_PONG, &rd);
+	assert_int_equal(ipc_unpack_pong(&rd, &pong), E_OK);
+	memcpy(out, pong.counter, sizeof(pong.counter));
+}
+
+/* ---- an smtpd's side ---- */
+
+struct peer {
+	int		fd;
+	uint32_t	seq, id;
+	struct ipc_sync	sync;
+};
+
+static void
+peer_open(struct peer *p, uint32_t instance)
+{
+	struct ipc_channel	c = { .room = ROOM_SMTPD, .instance = instance };
+	int			pair[2];
+
+	memset(p, 0, sizeof(*p));
+	assert_int_equal(ipc_pair(pair), 0);
+	SEND(master, &master_seq, CHANNEL, channel, &c, pair[1]);
+	close(pair[1]);
+	p->fd = pair[0];
+}
+
+static uint32_t
+ask(struct peer *p, uint64_t generation, uint16_t key, uint16_t scheme, struct slice tbs)
+{
+	struct ipc_sign	m = { .id = ++p->id, .generation = generation, .key = key, .scheme = scheme, .tbs = tbs };
+
+	SEND(p->fd, &p->seq, SIGN, sign, &m, -1);
+	return (m.id);
+}
+
+static int
+answer(struct peer *p, struct ipc_signed *m)
+{
+	enum ipc_type	type;
+	struct rd	rd;
+	int		fd, err;
+
+	if ((err = ipc_recv_sync(p->fd, &p->sync, ROOM_KEYS, ROOM_SMTPD, &type, &rd, &fd)) != E_OK)
+		return (err);
+	assert_int_equal(type, IPC_SIGNED);
+	return (ipc_unpack_signed(&rd, m));
+}
+
+static int
+asked(struct peer *p, uint64_t generation, uint16_t key, uint16_t scheme, struct slice tbs, struct ipc_signed *m)
+{
+	uint32_t	id = ask(p, generation, key, scheme, tbs);
+
+	assert_int_equal(answer(p, m), E_OK);
+	assert_int_equal(m->id, id);
+	return (m->status);
+}
+
+static int
+verifies(EVP_PKEY *k, struct slice signature)
+{
+	EVP_MD_CTX	*m = EVP_MD_CTX_new();
+	int		 ok = EVP_DigestVerifyInit_ex(m, NULL, "SHA256", NULL, NULL, k, NULL) == 1 &&
+	    EVP_DigestVerify(m, (const unsigned char *)signature.p, signature.n,
+	    (const unsigned char *)cert_verify, sizeof(cert_verify) - 1) == 1;
+
+	EVP_MD_CTX_free(m);
+	return (ok);
+}
+
+/* ---- tests ---- */
+
+static void
+signs_and_refuses(void **state)
+{
+	static const struct { uint64_t generation; uint16_t key, scheme; const char *tbs; } refused[] = {
+		{ 1, 0, ECDSA_P256, "anything else" },
+		{ 1, 0, RSA_PSS_256, NULL },		/* not this key's */
+		{ 1, 1, 0x0401, NULL },			/* PKCS 1 in TLS 1.3 */
+		{ 1, 0, 0xffff, NULL },
+		{ 1, 2, ECDSA_P256, NULL },		/* no such key */
+		{ 1, CERTS_MAX - 1, ECDSA_P256, NULL },
+		{ 0, 0, ECDSA_P256, NULL },		/* no such generation */
+		{ 2, 0, ECDSA_P256, NULL },
+		{ UINT64_MAX, 0, ECDSA_P256, NULL },
+	};
+	struct peer		p;
+	struct ipc_signed	m;
+	uint64_t		count[8];
+	size_t			i, n = sizeof(refused) / sizeof(refused[0]);
+
+	(void)state;
+	daemon_start();
+	peer_open(&p, 0);
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	assert_true(verifies(ec, m.signature));
+	assert_int_equal(asked(&p, 1, 1, RSA_PSS_256, TBS, &m), SIGN_DONE);
+	assert_int_equal(m.signature.n, 256);
+	for (i = 0; i < n; i++)
+		assert_int_equal(asked(&p, refused[i].generation, refused[i].key, refused[i].scheme,
+		    refused[i].tbs != NULL ? slice_str(refused[i].tbs) : TBS, &m), SIGN_REFUSED);
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	counters(count);
+	assert_int_equal(count[COUNT_SIGNED], 3);
+	assert_int_equal(count[COUNT_REFUSED], n);
+	assert_int_equal(count[COUNT_KEYS], 2);
+	close(p.fd);
+	daemon_stop();
+}
+
+/* R2: what is no message costs its sender the channel, and nobody else anything. */
+static void
+garbage(void **state)
+{
+	struct peer		bad, good;
+	struct ipc_signed	m;
+	struct ipc_channel	who;
+	struct rd		rd;
+
+	(void)state;
+	daemon_start();
+	peer_open(&bad, 0);
+	peer_open(&good, 1);
+	ask(&bad, 1, 1, RSA_PSS_256, TBS);	/* waits, or not, when its sender is cut off */
+	assert_int_equal(send(bad.fd, "garbage", 7, MSG_NOSIGNAL), 7);
+	master_expect(IPC_PEER_BROKEN, &rd);
+	assert_int_equal(ipc_unpack_channel(&rd, &who), E_OK);
+	assert_int_equal(who.room, ROOM_SMTPD);
+	assert_int_equal(who.instance, 0);
+	assert_int_equal(asked(&good, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	close(bad.fd);
+	/* A new channel, and one that leaves with requests open. */
+	peer_open(&bad, 0);
+	assert_int_equal(asked(&bad, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	for (int i = 0; i < 100; i++)
+		ask(&bad, 1, 1, RSA_PSS_256, TBS);
+	close(bad.fd);
+	assert_int_equal(asked(&good, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	close(good.fd);
+	daemon_stop();
+}
+
+/* One that asks for more than may wait hears so at once; all it asked for is answered, in order of the taken. */
+static void
+flood(void **state)
+{
+	static uint8_t		seen[3 * SIGN_WAITING_MAX + 1];
+	struct peer		p, other_peer;
+	struct ipc_signed	m;
+	size_t			i, n, done = 0, busy = 0;
+
+	(void)state;
+	daemon_start();
+	peer_open(&p, 0);
+	peer_open(&other_peer, 1);
+	assert_int_equal(asked(&other_peer, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	assert_int_equal(kill(pid, SIGSTOP), 0);	/* so that they all are there at once */
+	for (i = 0; i < 2 * SIGN_WAITING_MAX; i++) {
+		struct pollfd w = { p.fd, POLLOUT, 0 };
+
+		if (poll(&w, 1, 0) != 1)
+			break;			/* the kernel holds no more: this much is a flood already */
+		ask(&p, 1, 1, RSA_PSS_256, TBS);
+	}
+	n = i;
+	assert_true(n > 100);
+	ask(&other_peer, 1, 0, ECDSA_P256, TBS);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	/* The other's one signature does not wait for all of them. */
+	assert_int_equal(answer(&other_peer, &m), E_OK);
+	assert_int_equal(m.status, SIGN_DONE);
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	for (i = 0; i < n && poll(&(struct pollfd){ p.fd, POLLIN, 0 }, 1, 0) == 1; i++) {
+		assert_int_equal(answer(&p, &m), E_OK);
+		assert_true(m.id >= 1 && m.id <= n && seen[m.id]++ == 0);
+		if (m.status == SIGN_DONE)
+			done++;
+		else
+			busy++;
+	}
+	print_message("%zu at once, %zu before the other's\n", n, done);
+	assert_true(done < n / 2);
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	for (i = n; i < 3 * SIGN_WAITING_MAX; i++)
+		ask(&p, 1, 1, RSA_PSS_256, TBS);
+	while (done + busy < 3 * SIGN_WAITING_MAX) {
+		assert_int_equal(answer(&p, &m), E_OK);
+		assert_true(m.id >= 1 && m.id <= 3 * SIGN_WAITING_MAX && seen[m.id]++ == 0);
+		assert_true(m.status == SIGN_DONE || m.status == SIGN_BUSY);
+		if (m.status == SIGN_DONE)
+			done++;
+		else
+			busy++;
+	}
+	assert_true(done >= SIGN_WAITING_MAX);
+	assert_true(busy > 0);
+	/* And then it is served as before. */
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	close(p.fd);
+	close(other_peer.fd);
+	daemon_stop();
+}
+
+static int64_t
+now_ms(void)
+{
+	struct timespec	t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
+}
+
+/* More than SIGN_RATE_MAX in a second wait for the next; another peer has a rate of its own. */
+static void
+rate(void **state)
+{
+	struct peer		p, other_peer;
+	struct ipc_signed	m;
+	int64_t			begin, took;
+	uint32_t		sent = 0, got = 0;
+
+	(void)state;
+	daemon_start();
+	peer_open(&p, 0);
+	peer_open(&other_peer, 1);
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	begin = now_ms();
+	/* A refusal costs a place as a signature does, and little else. */
+	while (got < SIGN_RATE_MAX + 1) {
+		for (; sent < SIGN_RATE_MAX + 1 && sent - got < 32; sent++)
+			ask(&p, 1, 1, 0xffff, TBS);
+		assert_int_equal(answer(&p, &m), E_OK);
+		assert_int_equal(m.status, SIGN_REFUSED);
+		if (++got == SIGN_RATE_MAX - 64)
+			assert_int_equal(asked(&other_peer, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	}
+	took = now_ms() - begin;
+	assert_true(took >= 900);
+	close(p.fd);
+	close(other_peer.fd);
+	daemon_stop();
+}
+
+/* G8: all keys of a snapshot or none; the old ones serve until it is in force, and for handshakes under way after it. */
+static void
+reload(void **state)
+{
+	EVP_PKEY		*one[] = { other }, *swapped[] = { rsa, ec };
+	struct peer		p;
+	struct ipc_signed	m;
+	uint32_t		id;
+
+	(void)state;
+	daemon_start();
+	peer_open(&p, 0);
+
+	/* A pair that does not fit, and a key that was not sent. */
+	send_key(2, 0, ec);
+	send_conf(2, one, 1);
+	expect_ready(2, E_NOTFOUND, "key /k.pem of tls \"mx.test\" (certificate /c.pem): not the certificate's key");
+	send_conf(3, one, 1);
+	expect_ready(3, E_NOTFOUND, "was not handed over");
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	assert_int_equal(asked(&p, 2, 0, ECDSA_P256, TBS, &m), SIGN_REFUSED);
+	assert_int_equal(asked(&p, 3, 0, ECDSA_P256, TBS, &m), SIGN_REFUSED);
+
+	/* One that fits, while requests wait. */
+	send_key(4, 0, other);
+	send_conf(4, one, 1);
+	expect_ready(4, E_OK, "");
+	for (int i = 0; i < 50; i++)
+		id = ask(&p, 1, 1, RSA_PSS_256, TBS);
+	send_use(4);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(answer(&p, &m), E_OK);
+		assert_int_equal(m.status, SIGN_DONE);
+	}
+	assert_int_equal(m.id, id);
+	assert_int_equal(asked(&p, 4, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	assert_true(verifies(other, m.signature));
+	assert_false(verifies(ec, m.signature));
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);	/* the one before */
+	assert_true(verifies(ec, m.signature));
+
+	/* In another order; the first of all is forgotten now. */
+	send_key(5, 0, rsa);
+	send_key(5, 1, ec);
+	send_conf(5, swapped, 2);
+	expect_ready(5, E_OK, "");
+	send_use(5);
+	assert_int_equal(asked(&p, 5, 1, ECDSA_P256, TBS, &m), SIGN_DONE);
+	assert_int_equal(asked(&p, 4, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_REFUSED);
+	close(p.fd);
+	daemon_stop();
+}
+
+/* At the start there is nothing to stay in force: it says why, and leaves. */
+static void
+bad_start(void **state)
+{
+	EVP_PKEY	*k[] = { ec };
+	int		 status;
+
+	(void)state;
+	daemon_fork();
+	send_key(1, 0, rsa);
+	send_conf(1, k, 1);
+	send_use(1);
+	expect_ready(1, E_NOTFOUND, "not the certificate's key");
+	status = daemon_end();
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+}
+
+/* R10: locked, and no other process of its user may look at it. */
+static void
+memory(void **state)
+{
+	char	path[64], line[256];
+	long	locked = -1;
+	FILE	*f;
+
+	(void)state;
+	daemon_start();
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	assert_non_null(f = fopen(path, "r"));
+	while (fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "VmLck: %ld kB", &locked);
+	fclose(f);
+	assert_true(locked >= 4096);
+	/* Of a process that is not dumpable the kernel gives its files to root. */
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	if (geteuid() == 0) {
+		struct stat st;
+
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, 0);
+	} else
+		assert_int_equal(open(path, O_RDONLY), -1);
+	daemon_stop();
+}
+
+static int
+make_keys(void **state)
+{
+	(void)state;
+	(void)signal(SIGPIPE, SIG_IGN);
+	ec = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+	rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
+	return (ec == NULL || rsa == NULL || other == NULL || mkdtemp(empty_dir) == NULL || chmod(empty_dir, 0555) != 0 ? -1 : 0);
+}
+
+static int
+free_keys(void **state)
+{
+	(void)state;
+	EVP_PKEY_free(ec);
+	EVP_PKEY_free(other);
+	EVP_PKEY_free(rsa);
+	return (rmdir(empty_dir));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signs_and_refuses), cmocka_unit_test(garbage), cmocka_unit_test(flood), cmocka_unit_test(rate),
+		cmocka_unit_test(reload), cmocka_unit_test(bad_start), cmocka_unit_test(memory),
+	};
+
+	return (cmocka_run_group_tests(tests, make_keys, free_keys));
+}
