@@ -47,14 +47,6 @@
 #define LEN_sign	(4 + 8 + 2 + 2 + 4 + TBS_MAX)
 #define LEN_signed	(4 + 1 + 4 + SIGNATURE_MAX)
 #define LEN_ticket_keys	(1 + TICKET_KEYS_MAX * (16 + 32 + 32))
-#define LEN_secret	(8 + 1 + 2)
-#define LEN_sasl	(4 + 1 + 1 + 1 + 1 + ADDR + 4 + SASL_BINDING_MAX + 4 + SASL_DATA_MAX + STR(FIELD(ipc_sasl, external)))
-#define LEN_sasl_answer	(4 + 1 + 4 + STR(LOGIN_MAX + 1) + 4 + SASL_DATA_MAX)
-#define LEN_sasl_end	4
-#define LEN_credential	(4 + 2 + 1 + 1 + 8 + 4 + SASL_DATA_MAX)
-#define LEN_credential_answer (4 + 1 + 4 + SASL_DATA_MAX)
-#define LEN_pam_ask	(4 + ADDR + STR(LOGIN_MAX + 1) + STR(PASSWORD_MAX + 1))
-#define LEN_pam_answer	(4 + 1)
 #define LEN_dns_query	(4 + 1 + 4 + STR(DOMAIN_MAX + 1))
 #define LEN_dns_answer	IPC_PAYLOAD_MAX		/* 64 large TXT records do not fit: resolver leaves some out */
 #define LEN_job_begin	(8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 4 + STR(DOMAIN_MAX + 1) + \
@@ -63,7 +55,7 @@
 #define LEN_job_body	(8 + 4 + IPC_CHUNK_MAX)
 #define LEN_job_id	8
 #define LEN_job_credit	(8 + 4)
-#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + STR(TLS_TEXT_MAX + 1) + \
+#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + \
 			STR(FIELD(ipc_job_result, relay)) + \
 			STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_done	(8 + 8 + 1 + 8 + 4 + DIALOGUE_MAX)
@@ -139,10 +131,6 @@ room_name(unsigned room)
 		return ("pickup");
 	case ROOM_KEYS:
 		return ("keys");
-	case ROOM_AUTH:
-		return ("auth");
-	case ROOM_PAM:
-		return ("pam");
 	}
 	return ("?");
 }

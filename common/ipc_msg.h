@@ -30,17 +30,10 @@ enum {				/* bits, so that a table cell can name several */
 	ROOM_CTL = 32,
 	ROOM_PICKUP = 64,
 	ROOM_KEYS = 128,
-	ROOM_AUTH = 256,
-	ROOM_PAM = 512,
-	ROOM_DAEMON = ROOM_SMTPD | ROOM_QUEUE | ROOM_DELIVER | ROOM_RESOLVER | ROOM_PICKUP | ROOM_KEYS | ROOM_AUTH | ROOM_PAM,
+	ROOM_DAEMON = ROOM_SMTPD | ROOM_QUEUE | ROOM_DELIVER | ROOM_RESOLVER | ROOM_PICKUP | ROOM_KEYS,
 };
 
-enum role {
-	ROLE_NONE,
-	ROLE_REMOTE, ROLE_MAILBOX,	/* of deliver */
-	ROLE_MX, ROLE_SUBMISSION,	/* of smtpd: listeners without AUTH, and those with it */
-	ROLES
-};
+enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
 
 /*	 MESSAGE	message		from		to		fd  carries */
 #define IPC_MESSAGES(M) \
@@ -81,15 +74,6 @@ enum role {
 	M(SIGN,		sign,		ROOM_SMTPD,	ROOM_KEYS,	0) /* octets that TLS wants signed */ \
 	M(SIGNED,	signed,		ROOM_KEYS,	ROOM_SMTPD,	0) \
 	M(TICKET_KEYS,	ticket_keys,	ROOM_MASTER,	ROOM_SMTPD,	0) /* for session tickets: the one in use and those before */ \
-	/* Who a client is: auth holds the passwords. */ \
-	M(SECRET,	secret,		ROOM_MASTER,	ROOM_AUTH,	1) /* of the snapshot that comes next; fd: the password table, or a login's password */ \
-	M(SASL,		sasl,		ROOM_SMTPD,	ROOM_AUTH,	0) /* a step of an exchange (RFC 4422) */ \
-	M(SASL_ANSWER,	sasl_answer,	ROOM_AUTH,	ROOM_SMTPD,	0) \
-	M(SASL_END,	sasl_end,	ROOM_SMTPD,	ROOM_AUTH,	0) /* cancelled, or the client has gone */ \
-	M(CREDENTIAL,	credential,	ROOM_DELIVER,	ROOM_AUTH,	0) /* a step of our own login at a smarthost */ \
-	M(CREDENTIAL_ANSWER, credential_answer, ROOM_AUTH, ROOM_DELIVER, 0) \
-	M(PAM_ASK,	pam_ask,	ROOM_AUTH,	ROOM_PAM,	0) \
-	M(PAM_ANSWER,	pam_answer,	ROOM_PAM,	ROOM_AUTH,	0) \
 	/* Names. */ \
 	M(DNS_QUERY,	dns_query,	ROOM_SMTPD | ROOM_DELIVER, ROOM_RESOLVER, 0) \
 	M(DNS_ANSWER,	dns_answer,	ROOM_RESOLVER,	ROOM_SMTPD | ROOM_DELIVER, 0) \
@@ -273,45 +257,6 @@ struct ipc_signed { uint32_t id; uint8_t status; struct slice signature; };	/* e
 struct ticket_key { uint8_t name[16], aes[32], hmac[32]; };
 struct ipc_ticket_keys { uint8_t n; struct ticket_key key[TICKET_KEYS_MAX]; };	/* key[0] seals, all open; wiped by who unpacks */
 
-/* ---- auth ---- */
-struct ipc_secret { uint64_t generation; uint8_t kind; uint16_t index; };	/* enum secret_kind; index into conf.logins */
-enum secret_kind { SECRET_TABLE, SECRET_LOGIN, SECRET_KINDS };
-enum sasl_mechanism {
-	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_256_PLUS, SASL_EXTERNAL, SASL_MECHANISMS
-};
-const char *sasl_mechanism_name(unsigned);	/* "SCRAM-SHA-256" */
-enum sasl_status {
-	SASL_CONTINUE,		/* 334: data goes to the client */
-	SASL_OK,		/* 235: login says who */
-	SASL_FAILED,		/* 535: wrong, unknown, or not allowed; the same for all of them */
-	SASL_BAD,		/* 501: the exchange is malformed */
-	SASL_TEMPORARY,		/* 454: cannot be checked now, or must wait */
-	SASL_STATUSES
-};
-struct ipc_sasl {
-	uint32_t	id;			/* of the exchange; unique on this channel while open */
-	uint8_t		first;			/* begins it: the fields below count */
-	uint8_t		mechanism;		/* enum sasl_mechanism */
-	uint8_t		initial;		/* data is an initial response (it may be empty) */
-	uint8_t		binding_kind;		/* 0 none, 1 tls-exporter (RFC 9266), 2 tls-unique, 3 tls-server-end-point (RFC 5929) */
-	struct net_addr	client;
-	struct slice	binding;		/* channel binding, at most SASL_BINDING_MAX */
-	struct slice	data;			/* decoded from base64, at most SASL_DATA_MAX */
-	char		external[ADDRESS_MAX + 1];	/* EXTERNAL: who the client's certificate says it is; "" nobody */
-};
-struct ipc_sasl_answer {
-	uint32_t	id;
-	uint8_t		status;			/* enum sasl_status; all but CONTINUE end it */
-	uint32_t	wait_ms;		/* before the client is told so (growing delay) */
-	char		login[LOGIN_MAX + 1];	/* SASL_OK; and for the log where it failed */
-	struct slice	data;			/* CONTINUE: challenge; OK: SCRAM's last word (RFC 5802 3: as a challenge before 235) */
-};
-struct ipc_sasl_end { uint32_t id; };
-struct ipc_credential { uint32_t id; uint16_t login; uint8_t first; uint8_t mechanism; uint64_t generation; struct slice data; };	/* data: the server's challenge */
-struct ipc_credential_answer { uint32_t id; uint8_t status; struct slice data; };	/* CONTINUE: our response; OK: the server has proved itself; FAILED */
-struct ipc_pam_ask { uint32_t id; struct net_addr client; char login[LOGIN_MAX + 1]; char password[PASSWORD_MAX + 1]; };
-struct ipc_pam_answer { uint32_t id; uint8_t status; };		/* SASL_OK, SASL_FAILED, SASL_TEMPORARY */
-
 /* ---- names ---- */
 enum dns_type { DNS_ADDR, DNS_MX, DNS_PTR, DNS_TXT, DNS_TLSA, DNS_TYPES };	/* ADDR: A and AAAA together */
 enum dns_status {
@@ -407,7 +352,6 @@ struct ipc_job_result {
 	uint32_t	retry_hint;		/* seconds, 0 if none */
 	uint8_t		stage;			/* enum stage */
 	uint8_t		handed;			/* enum handed, if delivered */
-	char		tls[TLS_TEXT_MAX + 1];	/* "TLSv1.3 TLS_AES_256_GCM_SHA384 dane": what it was sent over, or would have been; "" without */
 	uint8_t		by_passed;		/* the next hop took BY (RFC 2852 4.1.4); with by_mode alone */
 	char		relay[DOMAIN_MAX + 64];	/* "mx.example.net[198.51.100.3]:25", "maildir", "" before one was chosen */
 	char		text[REPLY_TEXT_MAX + 1];	/* the remote host's words, or ours where it said nothing */
@@ -564,8 +508,7 @@ struct ipc;
 	P(empty) P(start) P(conf_blob) P(conf_use) P(conf_ready) P(listener) P(channel) P(log_socket) P(ping) \
 	P(pong) P(stop) P(ctl_client) P(txn_begin) P(txn_rcpt) P(txn_chunk) P(txn_commit) P(txn_abort) \
 	P(txn_credit) P(txn_result) P(pressure) P(verify) P(verify_result) P(etrn) P(etrn_result) P(submit) \
-	P(key) P(sign) P(signed) P(ticket_keys) P(secret) P(sasl) P(sasl_answer) P(sasl_end) \
-	P(credential) P(credential_answer) P(pam_ask) P(pam_answer) \
+	P(key) P(sign) P(signed) P(ticket_keys) \
 	P(probe) P(probe_result) P(dns_query) P(dns_answer) P(job_begin) P(job_rcpt) \
 	P(job_body) P(job_id) P(job_credit) P(job_result) P(job_done) P(job_running) P(ctl_request) \
 	P(ctl_message) P(ctl_rcpt) P(ctl_text) P(ctl_daemon) P(ctl_queue) P(ctl_end)

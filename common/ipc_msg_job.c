@@ -143,7 +143,6 @@ ipc_pack_job_result(struct wr *w, const struct ipc_job_result *m)
 	wr_u8(w, m->stage);
 	wr_u8(w, m->handed);
 	wr_u8(w, m->by_passed);
-	wr_str(w, m->tls);
 	wr_str(w, m->relay);
 	wr_str(w, m->text);
 }
@@ -162,7 +161,6 @@ ipc_unpack_job_result(struct rd *r, struct ipc_job_result *m)
 	m->stage = rd_u8max(r, STAGES - 1);
 	m->handed = rd_u8max(r, HANDED_KINDS - 1);
 	m->by_passed = rd_u8max(r, 1);
-	rd_str(r, m->tls, sizeof(m->tls));
 	rd_str(r, m->relay, sizeof(m->relay));
 	rd_str(r, m->text, sizeof(m->text));
 	return (rd_end(r));

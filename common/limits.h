@@ -47,16 +47,8 @@
 #define JOB_WINDOW		(128u << 10)	/* the same from queue to deliver, per job */
 #define MESSAGE_SIZE_MAX	(1ull << 40)	/* the largest message-size-limit that can be set */
 
-/* AUTH. */
-#define SASL_DATA_MAX		12288	/* octets of a step, decoded: RFC 4954 4 asks for lines of 12288 in base64 */
-#define SASL_BINDING_MAX	64	/* octets of channel binding */
-#define SASL_OPEN_MAX		4096	/* exchanges of one smtpd that are open */
-#define PASSWORD_MAX		1024	/* octets */
-#define LOGINS_MAX		256	/* login sections */
-
 /* TLS. */
 #define TLS_TEXT_MAX		120	/* version, cipher, group and what was verified, as one text */
-#define TLS_POLICIES_MAX	10000
 #define TLS_HANDSHAKES_MAX	1000	/* of one smtpd that are under way; each holds about 70 KB */
 #define TLS_HANDSHAKE_OCTETS	(256u << 10)	/* from the client in one handshake: its certificates are the most of it */
 #define TBS_MAX			512	/* octets that TLS wants signed: no well-formed input is longer */

@@ -148,47 +148,6 @@ static void sample_ticket_keys(struct ipc_ticket_keys *m, int large)
 	memset(m, 0x5a, sizeof(*m));
 	m->n = large ? TICKET_KEYS_MAX : 1;
 }
-static void sample_secret(struct ipc_secret *m, int large)
-{
-	*m = (struct ipc_secret){ .generation = 7, .kind = SECRET_LOGIN, .index = LOGINS_MAX - 1 };
-}
-static void sample_sasl(struct ipc_sasl *m, int large)
-{
-	*m = (struct ipc_sasl){ .id = 1, .first = 1, .mechanism = SASL_SCRAM_SHA_256_PLUS, .initial = 1, .binding_kind = 1,
-	    .client = { { 1, 2, 3 } }, .binding = slice_make(big, large ? SASL_BINDING_MAX : 32),
-	    .data = slice_make(big, large ? SASL_DATA_MAX : 20), .external = "alice@example.org" };
-	if (large)
-		FILL(m->external, 'x');
-}
-static void sample_sasl_answer(struct ipc_sasl_answer *m, int large)
-{
-	*m = (struct ipc_sasl_answer){ .id = 1, .status = SASL_OK, .wait_ms = 100, .login = "alice",
-	    .data = slice_make(big, large ? SASL_DATA_MAX : 20) };
-	if (large)
-		FILL(m->login, 'l');
-}
-static void sample_sasl_end(struct ipc_sasl_end *m, int large) { m->id = 1; }
-static void sample_credential(struct ipc_credential *m, int large)
-{
-	*m = (struct ipc_credential){ .id = 1, .login = LOGINS_MAX - 1, .first = 1, .mechanism = SASL_PLAIN, .generation = 7,
-	    .data = slice_make(big, large ? SASL_DATA_MAX : 0) };
-}
-static void sample_credential_answer(struct ipc_credential_answer *m, int large)
-{
-	*m = (struct ipc_credential_answer){ .id = 1, .status = SASL_CONTINUE, .data = slice_make(big, large ? SASL_DATA_MAX : 9) };
-}
-static void sample_pam_ask(struct ipc_pam_ask *m, int large)
-{
-	*m = (struct ipc_pam_ask){ .id = 1, .client = { { 1, 2, 3 } }, .login = "alice", .password = "secret" };
-	if (large) {
-		FILL(m->login, 'l');
-		FILL(m->password, 'p');
-	}
-}
-static void sample_pam_answer(struct ipc_pam_answer *m, int large)
-{
-	*m = (struct ipc_pam_answer){ .id = 1, .status = SASL_FAILED };
-}
 static void sample_probe(struct ipc_probe *m, int large)
 {
 	*m = (struct ipc_probe){ .id = 1, .hop = HOP_MX, .port = 25, .timeout_ms = 15000, .host = "branch.example.org",
@@ -259,7 +218,6 @@ static void sample_job_result(struct ipc_job_result *m, int large)
 	    .enhanced = { 4, 999, 999 }, .delay_ms = 1800, .retry_hint = 300, .stage = STAGE_DOT, .handed = HANDED_PLAIN,
 	    .by_passed = 1, .relay = "mx.example.net[198.51.100.3]:25", .text = "try later" };
 	if (large) {
-		FILL(m->tls, 's');
 		FILL(m->relay, 'r');
 		FILL(m->text, 't');
 	}
@@ -491,15 +449,6 @@ static const struct {
 	{ "signed", 4, SIGN_STATUSES, "status" },
 	{ "signed", 4, SIGN_REFUSED, "a signature that was refused" },
 	{ "ticket_keys", 0, TICKET_KEYS_MAX + 1, "keys, limit + 1" },
-	{ "secret", 8, SECRET_KINDS, "kind" },
-	{ "secret", 10, 1, "login, limit + 1" },
-	{ "sasl", 5, SASL_MECHANISMS, "mechanism" },
-	{ "sasl", 7, 4, "kind of binding" },
-	{ "sasl", 7, 0, "a binding of no kind" },
-	{ "sasl_answer", 4, SASL_STATUSES, "status" },
-	{ "credential", 5, 1, "login, limit + 1" },
-	{ "credential_answer", 4, SASL_STATUSES, "status" },
-	{ "pam_answer", 4, SASL_CONTINUE, "an exchange" },
 	{ "probe", 8, HOP_MAILDIR, "a maildir cannot be asked" },
 	{ "probe", 8, HOP_KINDS, "hop" },
 	{ "probe_result", 8, OUT_UNSURE, "an unsure outcome" },
