@@ -40,6 +40,7 @@ static struct conf_cert	 kit_certs[KEYS];
 static unsigned		 kit_ncerts;
 static enum listener_tls kit_tls;
 static enum tls_level	 kit_level;
+static uint32_t		 kit_many;	/* connections that are allowed; 0: the usual */
 
 static inline void
 kit_certificate(struct conf_cert *c, EVP_PKEY *k, const char *section, const char *name)
@@ -81,6 +82,8 @@ static inline void
 kit_tweak(struct conf *c, struct conf_listener *l)
 {
 	l[MX].tls = kit_tls;
+	if (kit_many != 0)
+		l[MX].connections = l[MX].per_address = l[MX].per_prefix = kit_many;
 	c->certs = kit_certs;
 	c->ncerts = kit_ncerts;
 	c->tls_level = kit_level;

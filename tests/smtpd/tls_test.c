@@ -343,6 +343,56 @@ reload(void **state)
 	kit_leave(&open);
 }
 
+static int
+many(void **state)
+{
+	kit_many = TLS_HANDSHAKES_MAX + 10;
+	return (none(state));
+}
+
+static int
+few(void **state)
+{
+	kit_many = 0;
+	return (kit_teardown(state));
+}
+
+/* The handshakes under way are counted: the last that is allowed begins, the next is told so, and one that ends makes room. */
+static void
+handshakes_limit(void **state)
+{
+	static int	fd[TLS_HANDSHAKES_MAX + 1];
+	char		line[1024];
+	struct peer	p;
+	int		i;
+
+	for (i = 0; i < TLS_HANDSHAKES_MAX; i++)
+		fd[i] = kit_starttls(&kit);
+	fd[i] = greeted(kit.b);
+	say(fd[i], "STARTTLS\r\n");
+	hear(fd[i], "454 4.7.0");
+	p = kit_peer(fd[0], NULL);
+	assert_int_equal(kit_handshake(&kit, &p), 1);	/* over, and no longer counted */
+	kit_say(&kit, &p, "EHLO c.example\r\n");
+	kit_hear(&kit, &p, "250");
+	say(fd[i], "STARTTLS\r\n");
+	hear(fd[i], "220");
+	close(fd[1]);
+	close(fd[2]);
+	do {			/* smtpd learns of it in a moment */
+		fd[1] = greeted(kit.b);
+		say(fd[1], "STARTTLS\r\n");
+		assert_true(recv(fd[1], line, sizeof(line), 0) > 3);
+		if (memcmp(line, "220", 3) != 0)
+			close(fd[1]);
+	} while (memcmp(line, "454", 3) == 0);
+	assert_memory_equal(line, "220", 3);
+	kit_leave(&p);
+	for (i = 1; i <= TLS_HANDSHAKES_MAX; i++)
+		if (i != 2)
+			close(fd[i]);
+}
+
 /* ---- implicit TLS ---- */
 
 static void
@@ -436,6 +486,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(client_that_does_not_read, none, kit_teardown),
 		cmocka_unit_test_setup_teardown(farewell, none, kit_teardown),
 		cmocka_unit_test_setup_teardown(reload, none, kit_teardown),
+		cmocka_unit_test_setup_teardown(handshakes_limit, many, few),
 		cmocka_unit_test_setup_teardown(implicit_session, implicit, kit_teardown),
 		cmocka_unit_test_setup_teardown(eager_client, implicit, kit_teardown),
 		cmocka_unit_test_setup_teardown(plain_on_implicit, implicit, kit_teardown),
@@ -443,6 +494,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(implicit_stop, implicit, kit_teardown),
 	};
 
+	struct rlimit	rl = { 4 * TLS_HANDSHAKES_MAX, 4 * TLS_HANDSHAKES_MAX };
+
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		fprintf(stderr, "descriptors stay as they are\n");
 	signal(SIGPIPE, SIG_IGN);
 	if (kit_open() != 0)
 		return (1);
