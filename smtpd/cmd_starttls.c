@@ -1,9 +1,10 @@
 /*
  * cmd_starttls.c -- STARTTLS, and a session under TLS.  Core.
  *
- * RFC 3207.  The handshake is the shell's; the core knows that one is under way (ST_TLS), that it is over, and what may be
- * said before and after.  4.2: what was said in clear is forgotten, as after the first reply of all; what stands
- * behind STARTTLS in the same octets was not written by one who waits for its reply, and ends the session (R6).
+ * RFC 3207.  The handshake is the shell's; the core knows that one is under way (ST_TLS), that
+ * it is over, and what may be said before and after.  4.2: what was said in clear is
+ * forgotten, as after the first reply of all; what stands behind STARTTLS in the same octets
+ * was not written by one who waits for its reply, and ends the session (R6).
  */
 #include <stdlib.h>
 

@@ -1,11 +1,13 @@
 /*
  * conn_tls.c -- TLS between a connection's socket and its session.  Shell (OpenSSL).
  *
- * OpenSSL sees no socket: its BIO reads from what the one read of a turn brought and writes into one buffer of the process,
- * so a connection that is idle keeps its SSL and nothing else.  In the handshake nothing is given to the core; after it
- * conn_recv() and conn_send() pass through here, and all else is as in clear.
+ * OpenSSL sees no socket: its BIO reads from what the one read of a turn brought and writes
+ * into one buffer of the process, so a connection that is idle keeps its SSL and nothing else.
+ * In the handshake nothing is given to the core; after it conn_recv() and conn_send() pass
+ * through here, and all else is as in clear.
  *
- * A handshake runs in a fibre (SSL_MODE_ASYNC) that pauses while keys signs: the loop goes on (R11).
+ * A handshake runs in a fibre (SSL_MODE_ASYNC) that pauses while keys signs: the loop goes on
+ * (R11).
  */
 #include <openssl/bio.h>
 #include <openssl/err.h>

@@ -1,9 +1,11 @@
 /*
  * tls.c -- see tls.h.  Shell (OpenSSL).
  *
- * A section's certificates (RSA and ECDSA side by side) share a context; OpenSSL takes the one that the client's signature
- * algorithms and cipher suites allow.  Server Name Indication (RFC 6066 3) picks the section: a name as it stands, then a wildcard
- * (RFC 6125 6.4.3: one label), else the first.  A name nobody has is no error: mail's clients verify names by policy or not at all.
+ * A section's certificates (RSA and ECDSA side by side) share a context; OpenSSL takes the one
+ * that the client's signature algorithms and cipher suites allow.  Server Name Indication (RFC
+ * 6066 3) picks the section: a name as it stands, then a wildcard (RFC 6125 6.4.3: one label),
+ * else the first.  A name nobody has is no error: mail's clients verify names by policy or not
+ * at all.
  */
 #include "smtpd/tls.h"
 
@@ -46,8 +48,8 @@ static struct {
 } tls;
 
 /*
- * Levels.  Forward secrecy and AEAD from intermediate on; old adds what clients without AEAD have.  DHE is left out: it costs
- * the server most where an attacker asks for it, and who has it has ECDHE.
+ * Levels.  Forward secrecy and AEAD from intermediate on; old adds what clients without AEAD have.
+ * DHE is left out: it costs the server most where an attacker asks for it, and who has it has ECDHE.
  */
 static const struct level {
 	int		 version;
@@ -358,7 +360,7 @@ tls_open(void)
 
 	if (tls.open)
 		return (E_OK);
-	/* No file says anything about TLS here but the configuration.  Whatever is looked up by name later is in the library. */
+	/* Only the configuration speaks of TLS here; what is looked up by name later is in the library. */
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 	    NULL) != 1 || tls_provider_open(tls_ask_key, NULL) != E_OK || ASYNC_init_thread(TLS_HANDSHAKES_MAX, 0) != 1 ||
 	    RAND_bytes(&b, 1) != 1 || RAND_priv_bytes(&b, 1) != 1)

@@ -1,9 +1,10 @@
 /*
  * tls_ask.c -- signatures by keys, on its channel.  Shell (OpenSSL's fibres).
  *
- * OpenSSL asks in the middle of a handshake, within a fibre; the question goes to keys, the fibre pauses, and the answer
- * resumes it.  Without an answer (keys gone, refused, too busy, too late) the handshake fails and its client comes again;
- * the next channel serves the next handshake.
+ * OpenSSL asks in the middle of a handshake, within a fibre; the question goes to keys, the
+ * fibre pauses, and the answer resumes it.  Without an answer (keys gone, refused, too busy,
+ * too late) the handshake fails and its client comes again; the next channel serves the next
+ * handshake.
  */
 #include <openssl/async.h>
 #include <stdlib.h>
