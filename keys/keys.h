@@ -22,6 +22,8 @@ enum {				/* counters of PONG; see postern-keys(8) */
 	COUNTS = 8
 };
 
+#define KEYS_NOFILE	(CERTS_MAX + PEERS_MAX + 64)	/* key files of a reload, a channel for each smtpd, and the rest */
+
 extern const struct sandbox keys_sandbox;
 extern const struct room_ops keys_room_ops;
 void	keys_open(struct room *);	/* before the sandbox */

@@ -9,7 +9,7 @@ int
 main(int argc, char **argv)
 {
 	struct room		room;
-	struct sandbox_run	run = { 0 };
+	struct sandbox_run	run = { .nofile = KEYS_NOFILE };
 
 	log_open("keys");
 	room_open(&room, ROOM_KEYS, argc, argv, &keys_room_ops, NULL);
