@@ -149,6 +149,7 @@ bench: all
 	@tests/bench/run
 	@tests/bench/queue
 	@tests/bench/health --check
+	@tests/bench/tls
 	@tests/bench/tables --check
 
 lint:

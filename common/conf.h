@@ -89,7 +89,7 @@ struct conf_domain {
 enum tls_level {			/* tls-level: one word for versions, ciphers, groups and key sizes */
 	TLS_MODERN,		/* TLS 1.3 alone */
 	TLS_INTERMEDIATE,	/* TLS 1.2 with forward secrecy and AEAD, and 1.3; the default */
-	TLS_OLD,		/* what a peer of 2008 can do, TLS 1.0 on */
+	TLS_OLD,		/* TLS 1.2 with CBC and without forward secrecy too */
 	TLS_LEVELS
 };
 
