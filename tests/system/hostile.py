@@ -102,7 +102,7 @@ def main():
             payload, data = data[HEAD.size:HEAD.size + size], data[HEAD.size + size:]
             name = names[number]
             if name == "CONF":
-                master.send(master.frame("CONF_READY", payload + struct.pack("<i", 0)))
+                master.send(master.frame("CONF_READY", payload + struct.pack("<iH", 0, 0))     # no reason)
             elif name == "PING":
                 master.send(master.frame("PONG", payload + b"\0" * 72))
                 if not go:          # the server as a whole is up by now
