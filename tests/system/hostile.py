@@ -16,6 +16,7 @@ TYPES, REAL, MARK, ROOM, ACT, ONCE = {}, "", "", "", "", True     # SETTINGS
 FORGED = {"outcome": 0, "stage": 0}      # OUT_DELIVERED, STAGE_ROUTE
 HEAD = struct.Struct("<HBBII")
 MAGIC = 0x5350
+BEGIN_REST = b"\0" * 33        # of TXN_BEGIN behind the listener: no extension, no TLS
 
 
 def real():
@@ -59,24 +60,24 @@ def act(peer):
     elif ACT == "forge":            # "was delivered", of a message it was never given
         msgid = int(open(MARK + ".msgid").read())
         text = struct.pack("<H", 0)
-        peer.send(peer.frame("JOB_RESULT", struct.pack("<QQIBHBHHIIB", 5 << 32 | 1, msgid, 0, FORGED["outcome"], 250, 2, 1, 5, 1, 0,
-                                                       FORGED["stage"]) + text + text),
+        peer.send(peer.frame("JOB_RESULT", struct.pack("<QQIBHBHHIIBBB", 5 << 32 | 1, msgid, 0, FORGED["outcome"], 250, 2, 1, 5, 1, 0,
+                                                       FORGED["stage"], 0, 0) + text + text),
                   peer.frame("JOB_DONE", struct.pack("<QQBQI", 5 << 32 | 1, msgid, 1, 0, 0)), peer.frame("JOB_SYNC"))
     elif ACT == "deaf":             # asks for answers without end and reads none
         peer.sock.setblocking(True)
-        fields = b"\0" * 16 + struct.pack("<HBBQ", 1, 1, 0, 0) + struct.pack("<HHHH", 0, 0, 0, 0)
+        fields = b"\0" * 16 + struct.pack("<HBBQ", 1, 1, 0, 0) + struct.pack("<HHHH", 0, 0, 0, 0) + BEGIN_REST
         try:
             for first in range(1, 1000000, 400):
                 peer.sock.send(b"".join(
                     peer.frame("TXN_BEGIN", struct.pack("<IQ", n, n) + fields) +
-                    peer.frame("TXN_COMMIT", struct.pack("<IIQB", n, 1, 0, 0)) for n in range(first, first + 400)))
+                    peer.frame("TXN_COMMIT", struct.pack("<IIQBB", n, 1, 0, 0, 0)) for n in range(first, first + 400)))
         except OSError:
             pass
     elif ACT == "flood":            # transactions without end
         peer.sock.setblocking(True)
         try:
             for n in range(1, 100000):
-                begin = struct.pack("<IQ16sHBBQ", n, n, b"\0" * 16, 1, 1, 0, 0) + struct.pack("<HHHH", 0, 0, 0, 0)
+                begin = struct.pack("<IQ16sHBBQ", n, n, b"\0" * 16, 1, 1, 0, 0) + struct.pack("<HHHH", 0, 0, 0, 0) + BEGIN_REST
                 peer.sock.send(peer.frame("TXN_BEGIN", begin))
         except OSError:
             pass
@@ -102,7 +103,7 @@ def main():
             payload, data = data[HEAD.size:HEAD.size + size], data[HEAD.size + size:]
             name = names[number]
             if name == "CONF":
-                master.send(master.frame("CONF_READY", payload + struct.pack("<iH", 0, 0))     # no reason)
+                master.send(master.frame("CONF_READY", payload + struct.pack("<iH", 0, 0)))     # no reason
             elif name == "PING":
                 master.send(master.frame("PONG", payload + b"\0" * 72))
                 if not go:          # the server as a whole is up by now
