@@ -9,7 +9,7 @@
 #include "common/conf.h"
 #include "conf/mem.h"
 
-#define CERT_WHY_MAX	160
+#define CERT_WHY_MAX	192
 
 struct cert {
 	struct slice	 chain;		/* DER, in the arena */

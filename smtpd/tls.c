@@ -290,7 +290,8 @@ fill_set(struct set *s, const struct conf *conf, uint8_t serial)
 			return (err);
 		}
 	}
-	qsort(s->names, s->nnames, sizeof(s->names[0]), compare_names);
+	if (s->nnames > 1)	/* of a snapshot without certificates there is no array */
+		qsort(s->names, s->nnames, sizeof(s->names[0]), compare_names);
 	return (E_OK);
 }
 
