@@ -55,7 +55,7 @@ conf_route(const struct conf *c, const char *domain, struct hop *hop)
 	const struct conf_route		*r;
 	struct net_addr			 ip;
 
-	*hop = (struct hop){ .kind = HOP_MX, .host = "", .port = c->deliver.port, .path = "" };
+	*hop = (struct hop){ .kind = HOP_MX, .host = "", .port = c->deliver.port, .login = "", .path = "" };
 	if (d != NULL && !d->relay)
 		*hop = d->deliver;
 	else if ((r = route_find(c, domain)) != NULL)
@@ -86,4 +86,54 @@ conf_may_relay(const struct conf *c, const struct net_addr *client)
 			return (1);
 	}
 	return (0);
+}
+
+static const struct conf_tls_policy *
+policy_find(const struct conf *c, const char *name)
+{
+	size_t	 lo = 0, hi = c->npolicies, mid;
+	int	 cmp;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = strcmp(name, c->policies[mid].name);
+		if (cmp == 0)
+			return (&c->policies[mid]);
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return (NULL);
+}
+
+const struct conf_tls_policy *
+conf_tls_policy_find(const struct conf *c, const char *name)
+{
+	const struct conf_tls_policy	*p = policy_find(c, name);
+
+	while (p == NULL && (name = strchr(name + 1, '.')) != NULL)
+		p = policy_find(c, name);
+	return (p != NULL ? p : policy_find(c, "*"));
+}
+
+const struct conf_login *
+conf_login_find(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->nlogins; i++) {
+		if (strcmp(c->logins[i].name, name) == 0)
+			return (&c->logins[i]);
+	}
+	return (NULL);
+}
+
+const char *
+tls_want_name(unsigned want)
+{
+	static const char *const	 names[WANTS] = {
+		[WANT_NONE] = "none", [WANT_MAY] = "may", [WANT_ENCRYPT] = "encrypt", [WANT_VERIFY] = "verify",
+		[WANT_FINGERPRINT] = "fingerprint", [WANT_DANE] = "dane", [WANT_DANE_ONLY] = "dane-only",
+	};
+
+	return (want < WANTS ? names[want] : "?");
 }

@@ -23,7 +23,7 @@
 
 enum hop_kind {
 	HOP_MX,			/* by the MX records of the recipient's domain */
-	HOP_SMTP,		/* to host:port, no MX lookup; the host may be an address */
+	HOP_SMTP,		/* to host:port, no MX lookup; the host may be an address.  "smtp:[host]:port", "smtps:login@[host]:port" */
 	HOP_MAILDIR,		/* into a maildir on this machine */
 	HOP_KINDS
 };
@@ -33,6 +33,8 @@ struct hop {
 	const char	*host;		/* HOP_SMTP: domain name, or address without brackets; else "" */
 	uint16_t	 port;		/* HOP_SMTP; HOP_MX: 25 */
 	const char	*path;		/* HOP_MAILDIR: absolute, with %u and %d as whole components; else "" */
+	const char	*login;		/* HOP_SMTP: title of a login section, as whom to AUTH; "" not at all */
+	uint8_t		 implicit;	/* HOP_SMTP: smtps: TLS from the first octet on (RFC 8314 3.3) */
 };
 
 enum log_kind { LOG_TO_SYSLOG, LOG_TO_STDERR };
@@ -64,6 +66,9 @@ struct conf_listener {
 	int		 everybody;	/* LISTEN_UNIX: any local user may connect (mode 0666), else the admin group (0660) */
 	int		 lmtp;		/* protocol = "lmtp" (RFC 2033) */
 	enum listener_tls tls;
+	int		 auth;		/* AUTH is offered, and asked for of who may not relay by his address; served by ROLE_SUBMISSION */
+	int		 client_certs;	/* a certificate is asked for and checked against client_ca, for EXTERNAL */
+	int		 any_sender;	/* with auth: a login may use any sender, not only its own */
 	struct conf_prefixes proxy_from;	/* connections from here begin with a PROXY header, v1 or v2 */
 	struct conf_prefixes xclient_from;	/* may use XCLIENT */
 	struct conf_prefixes xforward_from;	/* may use XFORWARD */
@@ -91,6 +96,35 @@ enum tls_level {			/* tls-level: one word for versions, ciphers, groups and key 
 	TLS_INTERMEDIATE,	/* TLS 1.2 with forward secrecy and AEAD, and 1.3; the default */
 	TLS_OLD,		/* TLS 1.2 with CBC and without forward secrecy too */
 	TLS_LEVELS
+};
+
+enum tls_want {				/* what a policy asks of a next hop */
+	WANT_NONE,		/* never TLS */
+	WANT_MAY,		/* if it offers it; any certificate */
+	WANT_ENCRYPT,		/* TLS, any certificate */
+	WANT_VERIFY,		/* a chain to a CA, and a name */
+	WANT_FINGERPRINT,	/* one of these certificates or public keys */
+	WANT_DANE,		/* RFC 7672 where there are TLSA records, else as WANT_MAY; the default */
+	WANT_DANE_ONLY,		/* RFC 7672, or the mail waits */
+	WANTS
+};
+const char	*tls_want_name(unsigned);	/* "dane-only": as the configuration has it */
+
+struct conf_tls_policy {		/* tls-policy "example.net" { } */
+	const char	*name;		/* the next hop: the recipient's domain, or the host of smtp:; ".example.net": what lies below; "*": all */
+	enum tls_want	 want;
+	size_t		 nnames;	/* WANT_VERIFY: names of which the certificate has one, "*.example.net" is ".example.net" here;
+					 * none: the MX host's where its name came secure, else the next hop's own */
+	const char	**names;
+	size_t		 nfingerprints;	/* WANT_FINGERPRINT: SHA-256 of the certificate or of its SubjectPublicKeyInfo */
+	uint8_t		(*fingerprints)[SPKI_HASH_LEN];
+	int		 resume;	/* sessions may be resumed; yes by default */
+};
+
+struct conf_login {			/* login "NAME" { user = "u" password-file = "/f" }: ours at a next hop */
+	const char	*name;
+	const char	*user;
+	const char	*password_path;	/* opened by master, read by auth */
 };
 
 struct conf_cert {			/* one pair of tls "mx.example.org" { certificate = ... key = ... } */
@@ -158,12 +192,19 @@ struct conf {
 	struct conf_cert *certs;
 
 	enum tls_level	 tls_level;
+	struct slice	 ca;		/* PEM, trust anchors of WANT_VERIFY: tls-ca, by default the system's; empty where nothing asks for it */
+	struct slice	 client_ca;	/* PEM: who may sign clients' certificates; empty: none is asked for */
+	size_t		 npolicies;	/* sorted by name (strcmp) */
+	struct conf_tls_policy *policies;
+	size_t		 nlogins;	/* in the order of the file */
+	struct conf_login *logins;
 
 	size_t		 nroutes;	/* sorted by name, "*" last */
 	struct conf_route *routes;
 
 	struct {			/* smtpd { } */
 		uint32_t	 processes;		/* 1..16; 0: one per processor, at most 4 */
+		uint32_t	 submission_processes;	/* of ROLE_SUBMISSION, 1..16; 1 */
 		uint32_t	 command_timeout;	/* 300; 4.5.3.2.7 */
 		uint32_t	 data_timeout;		/* 180: between two reads of data */
 		uint32_t	 min_rate;		/* octets a second of data, over the whole of it; 100 */
@@ -202,6 +243,17 @@ struct conf {
 		uint16_t	 port;			/* MX hosts are spoken to on this port: 25 */
 	} deliver;
 
+	struct {			/* auth { } */
+		int		 needed;	/* a listener has auth = true, or there is a login section */
+		const char	*passwd_path;	/* password table; "" none.  One of these three where a listener has auth */
+		const char	*dovecot_path;	/* Unix socket of Dovecot's auth service; "" none */
+		const char	*pam_service;	/* "" none */
+		unsigned	 mechanisms;	/* 1 << enum sasl_mechanism (ipc_msg.h): what may be offered */
+		uint32_t	 workers;	/* threads that hash: 1..16; 2 */
+		uint32_t	 failures_max;	/* of one address, or of one login from elsewhere, in failure_window; past it they wait: 10 */
+		uint32_t	 failure_window;	/* 600 */
+	} auth;
+
 	struct {			/* resolver { } */
 		size_t		 nforward;
 		const char	**forward;		/* "192.0.2.1@53" */
@@ -239,7 +291,10 @@ const struct conf_domain *conf_domain_find(const struct conf *, const char *doma
 void		 conf_route(const struct conf *, const char *domain, struct hop *);
 int		 conf_may_relay(const struct conf *, const struct net_addr *);
 int		 conf_prefixes_have(const struct conf_prefixes *, const struct net_addr *);
-/* "mx", "smtp:[host]:port", "smtp:host", "maildir:/path/%d/%u": the parser of hops.
+/* By the next hop's name: its own policy, that of the nearest ".parent", "*"; NULL: none is configured, WANT_DANE. */
+const struct conf_tls_policy *conf_tls_policy_find(const struct conf *, const char *name);
+const struct conf_login *conf_login_find(const struct conf *, const char *name);
+/* "mx", "smtp:[host]:port", "smtps:login@host:port", "smtp:host", "maildir:/path/%d/%u": the parser of hops.
  * Strings are copied to the arena.  why gets a constant text on failure. */
 int		 hop_parse(struct hop *, struct arena *, struct slice, const char **why);
 /* The same, as text, for logs and lists. */

@@ -3,6 +3,6 @@
 #define COMMON_CONF_FORM_H
 
 #define CONF_MAGIC	0x464e4350u	/* "PCNF" */
-#define CONF_VERSION	3u		/* of this form; master and daemons are of one build */
+#define CONF_VERSION	4u		/* of this form; master and daemons are of one build */
 
 #endif

@@ -10,6 +10,7 @@
 #include "common/units.h"
 
 #define SMTP_PORT	25
+#define SMTPS_PORT	465	/* RFC 8314 7.3 */
 
 /* Addresses and domains in hop_parse()'s own form, so that equal hops compare equal as text. */
 static int
@@ -51,6 +52,12 @@ int
 conf_is_listener_name(const char *s)
 {
 	return (s[0] != '\0' && made_of(s, LISTENER_NAME_MAX, "._-", 1));
+}
+
+int
+conf_is_login_name(const char *s)
+{
+	return (s[0] != '\0' && made_of(s, LOGIN_TITLE_MAX, "._-", 1));
 }
 
 int
@@ -139,12 +146,15 @@ conf_hop_ok(const struct hop *h)
 
 	switch (h->kind) {
 	case HOP_MX:
-		return (h->host[0] == '\0' && h->path[0] == '\0' && h->port == SMTP_PORT);
+		return (h->host[0] == '\0' && h->path[0] == '\0' && h->port == SMTP_PORT && !h->implicit &&
+		    h->login[0] == '\0');
 	case HOP_SMTP:
-		return (h->path[0] == '\0' && h->port != 0 &&
+		return (h->path[0] == '\0' && h->port != 0 && h->implicit <= 1 &&
+		    (h->login[0] == '\0' || conf_is_login_name(h->login)) &&
 		    host_canonical(host, slice_str(h->host)) == E_OK && strcmp(host, h->host) == 0);
 	case HOP_MAILDIR:
-		return (h->host[0] == '\0' && h->port == 0 && conf_path_why(h->path, CONF_PATH_MAX, 1) == NULL);
+		return (h->host[0] == '\0' && h->port == 0 && !h->implicit && h->login[0] == '\0' &&
+		    conf_path_why(h->path, CONF_PATH_MAX, 1) == NULL);
 	default:
 		return (0);
 	}
@@ -166,15 +176,24 @@ fail(const char **why, const char *text)
 	return (E_SYNTAX);
 }
 
-/* "[host]:port", "[host]", "host:port", "host" */
+/* "[host]:port", "[host]", "host:port", "host", each with "login@" before it. */
 static int
 parse_smtp(struct hop *h, struct arena *mem, struct slice s, const char **why)
 {
-	struct slice	 host = s, port = { "", 0 };
+	struct slice	 host, port = { "", 0 };
 	const char	*end;
 	char		 name[DOMAIN_MAX + 1];
-	uint64_t	 n = SMTP_PORT;
+	uint64_t	 n = h->implicit ? SMTPS_PORT : SMTP_PORT;
 
+	if (s.n != 0 && (end = memchr(s.p, '@', s.n)) != NULL) {
+		if ((h->login = arena_strdup(mem, slice_make(s.p, (size_t)(end - s.p)))) == NULL)
+			return (E_NOMEM);
+		if (memchr(s.p, '\0', (size_t)(end - s.p)) != NULL || !conf_is_login_name(h->login))
+			return (fail(why, "before @ stands the title of a login section: letters, digits, dots, underscores and "
+			    "hyphens"));
+		s = slice_make(end + 1, s.n - (size_t)(end - s.p) - 1);
+	}
+	host = s;
 	if (s.n != 0 && s.p[0] == '[') {
 		if ((end = memchr(s.p, ']', s.n)) == NULL)
 			return (fail(why, "the bracket of the host is not closed"));
@@ -238,16 +257,20 @@ conf_maildir_base(char *dst, size_t size, const char *path)
 int
 hop_parse(struct hop *h, struct arena *mem, struct slice s, const char **why)
 {
-	*h = (struct hop){ .kind = HOP_MX, .host = "", .port = SMTP_PORT, .path = "" };
+	*h = (struct hop){ .kind = HOP_MX, .host = "", .port = SMTP_PORT, .login = "", .path = "" };
 	if (slice_eq(s, SLICE_LIT("mx")))
 		return (E_OK);
 	if (has_prefix(s, "smtp:"))
 		return (parse_smtp(h, mem, slice_make(s.p + 5, s.n - 5), why));
+	if (has_prefix(s, "smtps:")) {
+		h->implicit = 1;
+		return (parse_smtp(h, mem, slice_make(s.p + 6, s.n - 6), why));
+	}
 	if (has_prefix(s, "maildir:"))
 		return (parse_maildir(h, mem, slice_make(s.p + 8, s.n - 8), why));
 	if (has_prefix(s, "lmtp:"))
 		return (fail(why, "this version has no LMTP"));
-	return (fail(why, "expected \"mx\", \"smtp:[host]:port\" or \"maildir:/path/%d/%u\""));
+	return (fail(why, "expected \"mx\", \"smtp:[host]:port\", \"smtps:[host]:port\" or \"maildir:/path/%d/%u\""));
 }
 
 char *
@@ -255,7 +278,8 @@ hop_str(const struct hop *h, char *dst, size_t size)
 {
 	switch (h->kind) {
 	case HOP_SMTP:
-		snprintf(dst, size, "smtp:[%s]:%u", h->host, (unsigned)h->port);
+		snprintf(dst, size, "%s:%s%s[%s]:%u", h->implicit ? "smtps" : "smtp", h->login != NULL ? h->login : "",
+		    h->login != NULL && h->login[0] != '\0' ? "@" : "", h->host, (unsigned)h->port);
 		break;
 	case HOP_MAILDIR:
 		snprintf(dst, size, "maildir:%s", h->path);

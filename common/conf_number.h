@@ -58,6 +58,7 @@ int	 conf_maildir_base(char *dst, size_t size, const char *path);
 /* Whether hop is whole and in hop_parse()'s own form. */
 int	 conf_hop_ok(const struct hop *);
 int	 conf_is_listener_name(const char *);
+int	 conf_is_login_name(const char *);
 int	 conf_is_user_prefix(const char *);
 /* recipient-delimiter: "", or some of !#$%&'*+-/=?^_`{|}~ */
 int	 conf_delimiter_ok(const char *);

@@ -20,6 +20,8 @@ pack_hop(struct wr *w, const struct hop *h)
 	wr_u8(w, (uint8_t)h->kind);
 	wr_str(w, h->host);
 	wr_u16(w, h->port);
+	wr_u8(w, h->implicit);
+	wr_str(w, h->login);
 	wr_str(w, h->path);
 }
 

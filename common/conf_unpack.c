@@ -133,6 +133,8 @@ take_hop(struct unpacker *u, struct hop *h)
 	h->kind = (enum hop_kind)rd_u8max(&u->r, HOP_KINDS - 1);
 	h->host = take_string(u);
 	h->port = rd_u16(&u->r);
+	h->implicit = rd_u8max(&u->r, 1);
+	h->login = take_string(u);
 	h->path = take_string(u);
 	expect(u, conf_hop_ok(h));
 }

@@ -47,19 +47,32 @@
 #define LEN_sign	(4 + 8 + 2 + 2 + 4 + TBS_MAX)
 #define LEN_signed	(4 + 1 + 4 + SIGNATURE_MAX)
 #define LEN_ticket_keys	(1 + TICKET_KEYS_MAX * (16 + 32 + 32))
+#define LEN_secret	(8 + 1 + 2)
+#define LEN_binding	(BINDINGS * (4 + SASL_BINDING_MAX))
+#define LEN_sasl	(4 + 1 + 1 + 1 + 1 + 2 * (ADDR + 2) + LEN_binding + 4 + SASL_DATA_MAX + \
+			STR(FIELD(ipc_sasl, external)))
+#define LEN_sasl_answer	(4 + 1 + 4 + STR(LOGIN_MAX + 1) + 4 + SASL_DATA_MAX)
+#define LEN_sasl_end	4
+#define LEN_credential	(4 + 1 + 1 + STR(LOGIN_TITLE_MAX + 1) + LEN_binding + 4 + SASL_DATA_MAX + 1)
+#define LEN_credential_answer (4 + 1 + 1 + 1 + 4 + SASL_DATA_MAX)
+#define LEN_pam_ask	(4 + ADDR + STR(LOGIN_MAX + 1) + STR(PASSWORD_MAX + 1))
+#define LEN_pam_answer	(4 + 1)
 #define LEN_dns_query	(4 + 1 + 4 + STR(DOMAIN_MAX + 1))
 #define LEN_dns_answer	IPC_PAYLOAD_MAX		/* 64 large TXT records do not fit: resolver leaves some out */
 #define LEN_job_begin	(8 + 8 + 8 + 8 + 1 + 1 + 2 + 2 + 4 + STR(DOMAIN_MAX + 1) + \
-			STR(FIELD(ipc_job_begin, path)) + STR(ADDRESS_MAX + 1) + 7 + 8 + STR(ENVID_MAX + 1))
+			STR(FIELD(ipc_job_begin, path)) + STR(ADDRESS_MAX + 1) + 7 + 8 + STR(ENVID_MAX + 1) + \
+			1 + STR(LOGIN_TITLE_MAX + 1))
 #define LEN_job_rcpt	(8 + 4 + 1 + STR(ADDRESS_MAX + 1) + STR(FIELD(ipc_job_rcpt, orcpt)))
 #define LEN_job_body	(8 + 4 + IPC_CHUNK_MAX)
 #define LEN_job_id	8
 #define LEN_job_credit	(8 + 4)
-#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + \
+#define LEN_job_result	(8 + 8 + 4 + 1 + 2 + 5 + 4 + 4 + 1 + 1 + 1 + STR(TLS_TEXT_MAX + 1) + \
 			STR(FIELD(ipc_job_result, relay)) + \
 			STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_done	(8 + 8 + 1 + 8 + 4 + DIALOGUE_MAX)
-#define LEN_probe	(8 + 1 + 2 + 4 + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
+#define LEN_probe	(8 + 1 + 2 + 4 + 1 + STR(LOGIN_TITLE_MAX + 1) + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
+#define LEN_try_tls	(8 + 1 + 2 + 1 + STR(DOMAIN_MAX + 1))
+#define LEN_tls_report	(8 + 1 + 1 + 4 + TLS_REPORT_MAX)
 #define LEN_probe_result (8 + 1 + 2 + 5 + STR(FIELD(ipc_probe_result, relay)) + STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_running	(8 + 8 + 2 + 4 * JOB_RCPT_MAX)
 #define LEN_ctl_request	(1 + 1 + 1 + 8 + STR(ADDRESS_MAX + 1) + 1 + 1 + ADDR + STR(ADDRESS_MAX + 1))
@@ -131,6 +144,10 @@ room_name(unsigned room)
 		return ("pickup");
 	case ROOM_KEYS:
 		return ("keys");
+	case ROOM_AUTH:
+		return ("auth");
+	case ROOM_PAM:
+		return ("pam");
 	}
 	return ("?");
 }
@@ -143,6 +160,7 @@ stage_name(unsigned stage)
 		[STAGE_GREETING] = "greeting", [STAGE_HELO] = "helo", [STAGE_MAIL] = "mail",
 		[STAGE_RCPT] = "rcpt", [STAGE_DATA] = "data", [STAGE_BODY] = "body",
 		[STAGE_DOT] = "dot", [STAGE_FILE] = "file",
+		[STAGE_TLS] = "tls", [STAGE_AUTH] = "auth",
 	};
 
 	return (NAME_OF(names, stage));
@@ -180,7 +198,7 @@ ctl_verb_name(unsigned verb)
 		[CTL_HOLD] = "hold", [CTL_RELEASE] = "release", [CTL_RETRY] = "retry",
 		[CTL_DELETE] = "delete", [CTL_UNDO] = "undo", [CTL_FLUSH] = "flush",
 		[CTL_PAUSE] = "pause", [CTL_RESUME] = "resume", [CTL_WHY] = "why",
-		[CTL_LOOKUP] = "lookup",
+		[CTL_LOOKUP] = "lookup", [CTL_TLS] = "tls",
 	};
 
 	return (NAME_OF(names, verb));

@@ -30,10 +30,17 @@ enum {				/* bits, so that a table cell can name several */
 	ROOM_CTL = 32,
 	ROOM_PICKUP = 64,
 	ROOM_KEYS = 128,
-	ROOM_DAEMON = ROOM_SMTPD | ROOM_QUEUE | ROOM_DELIVER | ROOM_RESOLVER | ROOM_PICKUP | ROOM_KEYS,
+	ROOM_AUTH = 256,
+	ROOM_PAM = 512,
+	ROOM_DAEMON = ROOM_SMTPD | ROOM_QUEUE | ROOM_DELIVER | ROOM_RESOLVER | ROOM_PICKUP | ROOM_KEYS | ROOM_AUTH | ROOM_PAM,
 };
 
-enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
+enum role {
+	ROLE_NONE,			/* of a room that has no roles; of smtpd: listeners without AUTH */
+	ROLE_REMOTE, ROLE_MAILBOX,	/* of deliver */
+	ROLE_SUBMISSION,		/* of smtpd: listeners with AUTH; these alone talk to auth */
+	ROLES
+};
 
 /*	 MESSAGE	message		from		to		fd  carries */
 #define IPC_MESSAGES(M) \
@@ -74,6 +81,18 @@ enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
 	M(SIGN,		sign,		ROOM_SMTPD,	ROOM_KEYS,	0) /* octets that TLS wants signed */ \
 	M(SIGNED,	signed,		ROOM_KEYS,	ROOM_SMTPD,	0) \
 	M(TICKET_KEYS,	ticket_keys,	ROOM_MASTER,	ROOM_SMTPD,	0) /* for session tickets: the one in use and those before */ \
+	/* Who a client is: auth holds the passwords. */ \
+	M(SECRET,	secret,		ROOM_MASTER,	ROOM_AUTH,	1) /* of the snapshot that comes next; fd: the password table, or a login's password */ \
+	M(DOVECOT,	empty,		ROOM_MASTER,	ROOM_AUTH,	1) /* fd: a stream to Dovecot's auth service */ \
+	M(NEED_DOVECOT,	empty,		ROOM_AUTH,	ROOM_MASTER,	0) /* there is none, or it died */ \
+	M(SASL,		sasl,		ROOM_SMTPD,	ROOM_AUTH,	0) /* a step of an exchange (RFC 4422) */ \
+	M(SASL_ANSWER,	sasl_answer,	ROOM_AUTH,	ROOM_SMTPD,	0) \
+	M(SASL_END,	sasl_end,	ROOM_SMTPD,	ROOM_AUTH,	0) /* cancelled, or the client has gone; no answer follows */ \
+	M(CREDENTIAL,	credential,	ROOM_DELIVER,	ROOM_AUTH,	0) /* a step of our own login at a next hop */ \
+	M(CREDENTIAL_ANSWER, credential_answer, ROOM_AUTH, ROOM_DELIVER, 0) \
+	M(CREDENTIAL_END, sasl_end,	ROOM_DELIVER,	ROOM_AUTH,	0) /* over before its time; no answer follows */ \
+	M(PAM_ASK,	pam_ask,	ROOM_AUTH,	ROOM_PAM,	0) \
+	M(PAM_ANSWER,	pam_answer,	ROOM_PAM,	ROOM_AUTH,	0) \
 	/* Names. */ \
 	M(DNS_QUERY,	dns_query,	ROOM_SMTPD | ROOM_DELIVER, ROOM_RESOLVER, 0) \
 	M(DNS_ANSWER,	dns_answer,	ROOM_RESOLVER,	ROOM_SMTPD | ROOM_DELIVER, 0) \
@@ -90,6 +109,8 @@ enum role { ROLE_NONE, ROLE_REMOTE, ROLE_MAILBOX, ROLES };	/* of deliver */
 	M(JOB_SYNC,	empty,		ROOM_DELIVER,	ROOM_QUEUE,	0) /* ... and that was all; jobs may come */ \
 	M(PROBE,	probe,		ROOM_QUEUE,	ROOM_DELIVER,	0) /* ask a next hop about one recipient, send no message */ \
 	M(PROBE_RESULT,	probe_result,	ROOM_DELIVER,	ROOM_QUEUE,	0) \
+	M(TRY_TLS,	try_tls,	ROOM_QUEUE,	ROOM_DELIVER,	0) /* what TLS towards a next hop would be, tried */ \
+	M(TLS_REPORT,	tls_report,	ROOM_DELIVER,	ROOM_QUEUE,	0) /* lines of it for the operator */ \
 	/* The operator. */ \
 	M(CTL_REQUEST,	ctl_request,	ROOM_CTL,	ROOM_MASTER | ROOM_QUEUE, 0) \
 	M(CTL_MESSAGE,	ctl_message,	ROOM_QUEUE,	ROOM_CTL,	0) /* a row: one queued message */ \
@@ -257,8 +278,75 @@ struct ipc_signed { uint32_t id; uint8_t status; struct slice signature; };	/* e
 struct ticket_key { uint8_t name[16], aes[32], hmac[32]; };
 struct ipc_ticket_keys { uint8_t n; struct ticket_key key[TICKET_KEYS_MAX]; };	/* key[0] seals, all open; wiped by who unpacks */
 
+/* ---- auth ---- */
+struct ipc_secret { uint64_t generation; uint8_t kind; uint16_t index; };	/* enum secret_kind; index into conf.logins */
+enum secret_kind { SECRET_TABLE, SECRET_LOGIN, SECRET_KINDS };
+enum sasl_mechanism {
+	SASL_PLAIN, SASL_LOGIN, SASL_SCRAM_SHA_256, SASL_SCRAM_SHA_256_PLUS, SASL_EXTERNAL, SASL_MECHANISMS
+};
+const char *sasl_mechanism_name(unsigned);	/* "SCRAM-SHA-256" */
+enum sasl_status {
+	SASL_CONTINUE,		/* 334: data goes to the client */
+	SASL_OK,		/* 235: login says who */
+	SASL_FAILED,		/* 535: wrong, unknown, or not allowed; the same for all of them */
+	SASL_BAD,		/* 501: the exchange is malformed */
+	SASL_TEMPORARY,		/* 454: cannot be checked now, or must wait */
+	SASL_STATUSES
+};
+enum binding {
+	BINDING_EXPORTER,	/* tls-exporter, RFC 9266 */
+	BINDING_UNIQUE,		/* tls-unique, RFC 5929 3: TLS 1.2 with extended master secret alone */
+	BINDING_ENDPOINT,	/* tls-server-end-point, RFC 5929 4 */
+	BINDINGS
+};
+const char *binding_name(unsigned);		/* "tls-exporter" */
+struct ipc_sasl {
+	uint32_t	id;			/* of the exchange; unique on this channel while open */
+	uint8_t		first;			/* begins it: the fields below count */
+	uint8_t		mechanism;		/* enum sasl_mechanism */
+	uint8_t		initial;		/* data is an initial response (it may be empty) */
+	uint8_t		tls;			/* the session is under TLS */
+	struct net_addr	client, own;		/* its address, and ours towards it */
+	uint16_t	client_port, own_port;
+	struct slice	binding[BINDINGS];	/* channel bindings by enum binding, each at most SASL_BINDING_MAX; empty: not to be had */
+	struct slice	data;			/* decoded from base64, at most SASL_DATA_MAX */
+	char		external[ADDRESS_MAX + 1];	/* EXTERNAL: who the client's certificate says it is; "" nobody */
+};
+struct ipc_sasl_answer {
+	uint32_t	id;
+	uint8_t		status;			/* enum sasl_status; all but CONTINUE end it */
+	uint32_t	wait_ms;		/* before the client is told so (growing delay) */
+	char		login[LOGIN_MAX + 1];	/* SASL_OK; and for the log where it failed */
+	struct slice	data;			/* CONTINUE: challenge; OK: SCRAM's last word (RFC 5802 3: as a challenge before 235) */
+};
+struct ipc_sasl_end { uint32_t id; };
+struct ipc_credential {		/* SASL as a client: auth speaks for us, deliver passes on */
+	uint32_t	id;
+	uint8_t		first;			/* begins it: login and mechanisms count, data is empty */
+	uint8_t		mechanisms;		/* 1 << enum sasl_mechanism: what the next hop offers and may be used; auth takes the best */
+	char		login[LOGIN_TITLE_MAX + 1];	/* title of a login section of the snapshot in use */
+	struct slice	binding[BINDINGS];
+	struct slice	data;			/* the server's challenge, decoded; for 235 with done, what came with it (RFC 4954 4 has none) */
+	uint8_t		done;			/* the server said 235: is that what it had to prove first? */
+};
+struct ipc_credential_answer {
+	uint32_t	id;
+	uint8_t		status;			/* CONTINUE: data is our response (of the first step: the initial one, has_data); OK: after done;
+						 * FAILED: no mechanism, or the server has not proved itself; BAD: its challenge is malformed; TEMPORARY */
+	uint8_t		mechanism;		/* chosen at the first step */
+	uint8_t		has_data;		/* first step: there is an initial response (it may be empty) */
+	struct slice	data;
+};
+struct ipc_pam_ask { uint32_t id; struct net_addr client; char login[LOGIN_MAX + 1]; char password[PASSWORD_MAX + 1]; };
+struct ipc_pam_answer { uint32_t id; uint8_t status; };		/* SASL_OK, SASL_FAILED, SASL_TEMPORARY */
+
 /* ---- names ---- */
-enum dns_type { DNS_ADDR, DNS_MX, DNS_PTR, DNS_TXT, DNS_TLSA, DNS_TYPES };	/* ADDR: A and AAAA together */
+enum dns_type {
+	DNS_ADDR,		/* A and AAAA together */
+	DNS_MX, DNS_PTR, DNS_TXT, DNS_TLSA,
+	DNS_CNAME,		/* of this name itself, not followed: at most one record, in ptr */
+	DNS_TYPES
+};
 enum dns_status {
 	DNS_OK,			/* at least one record */
 	DNS_NODATA,		/* the name exists, the type does not */
@@ -284,13 +372,14 @@ struct dns_record {				/* by type */
 		struct { uint8_t usage, selector, matching; uint16_t len; uint8_t data[1024]; } tlsa;
 	};
 };
-#define DNS_RECORDS_MAX	64
+#define DNS_RECORDS_MAX	TLSA_MAX
 struct ipc_dns_answer {
 	uint32_t	id;
 	uint8_t		type;
 	uint8_t		status;			/* enum dns_status */
-	uint8_t		secure;			/* validated by DNSSEC */
+	uint8_t		secure;			/* validated by DNSSEC, the whole chain of aliases */
 	uint32_t	ttl;
+	char		canonical[DOMAIN_MAX + 1];	/* the name at the end of the chain of aliases; "" where there was none */
 	char		reason[128];		/* for FAILED and BOGUS: why, printable */
 	uint16_t	nrec;
 	struct dns_record *rec;			/* pack: the caller's.  unpack: caller gives room for DNS_RECORDS_MAX before the call */
@@ -307,6 +396,8 @@ struct ipc_job_begin {
 	uint16_t	port;
 	uint16_t	nrcpt;			/* 1..JOB_RCPT_MAX */
 	uint32_t	attempt;		/* 0 for the first */
+	uint8_t		implicit;		/* HOP_SMTP: TLS from the first octet on */
+	char		login[LOGIN_TITLE_MAX + 1];	/* HOP_SMTP: as whom, a login section's title; "" none */
 	char		host[DOMAIN_MAX + 1];	/* HOP_SMTP: the host; HOP_MX: the domain whose MX to use */
 	char		path[1024];		/* HOP_MAILDIR */
 	char		sender[ADDRESS_MAX + 1];	/* of these recipients: a list's owner, else the message's */
@@ -353,12 +444,16 @@ struct ipc_job_result {
 	uint8_t		stage;			/* enum stage */
 	uint8_t		handed;			/* enum handed, if delivered */
 	uint8_t		by_passed;		/* the next hop took BY (RFC 2852 4.1.4); with by_mode alone */
+	char		tls[TLS_TEXT_MAX + 1];	/* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519 dane": what it went over; "" in clear */
 	char		relay[DOMAIN_MAX + 64];	/* "mx.example.net[198.51.100.3]:25", "maildir", "" before one was chosen */
 	char		text[REPLY_TEXT_MAX + 1];	/* the remote host's words, or ours where it said nothing */
 };
 enum stage {			/* where an attempt ended, for logs and `why` */
 	STAGE_ROUTE, STAGE_DNS, STAGE_CONNECT, STAGE_GREETING, STAGE_HELO, STAGE_MAIL, STAGE_RCPT, STAGE_DATA,
-	STAGE_BODY, STAGE_DOT, STAGE_FILE, STAGES
+	STAGE_BODY, STAGE_DOT, STAGE_FILE,
+	STAGE_TLS,		/* STARTTLS, the handshake, the certificate, what a policy wants of them */
+	STAGE_AUTH,		/* our own login */
+	STAGES
 };
 const char	*stage_name(unsigned);		/* "connect" */
 const char	*outcome_name(unsigned);	/* "delivered", "tempfail", "permfail", "unsure" */
@@ -384,6 +479,8 @@ struct ipc_probe {
 	uint8_t		hop;			/* enum hop_kind */
 	uint16_t	port;
 	uint32_t	timeout_ms;
+	uint8_t		implicit;
+	char		login[LOGIN_TITLE_MAX + 1];
 	char		host[DOMAIN_MAX + 1];
 	char		address[ADDRESS_MAX + 1];
 };
@@ -395,6 +492,19 @@ struct ipc_probe_result {
 	char		relay[DOMAIN_MAX + 64];
 	char		text[REPLY_TEXT_MAX + 1];
 };
+struct ipc_try_tls {
+	uint64_t	id;
+	uint8_t		hop;			/* HOP_MX or HOP_SMTP */
+	uint16_t	port;
+	uint8_t		implicit;
+	char		host[DOMAIN_MAX + 1];
+};
+struct ipc_tls_report {
+	uint64_t	id;
+	uint8_t		last;			/* nothing follows */
+	uint8_t		ok;			/* with last: mail would go */
+	struct slice	text;			/* printable and LF */
+};
 struct ipc_job_running { uint64_t job, msgid; uint16_t nrcpt; uint32_t index[JOB_RCPT_MAX]; };
 
 /* ---- the operator ---- */
@@ -404,6 +514,7 @@ enum ctl_verb {
 	CTL_STATUS_QUEUE, CTL_LIST, CTL_SHOW, CTL_HOLD, CTL_RELEASE,	/* queue answers */
 	CTL_RETRY, CTL_DELETE, CTL_UNDO, CTL_FLUSH, CTL_PAUSE, CTL_RESUME, CTL_WHY,
 	CTL_LOOKUP,							/* what would happen to a recipient: CTL_TEXT, step by step */
+	CTL_TLS,							/* what TLS towards a domain is to be, and is: CTL_TEXT, line by line */
 	CTL_VERBS
 };
 const char	*ctl_verb_name(unsigned);
@@ -508,7 +619,8 @@ struct ipc;
 	P(empty) P(start) P(conf_blob) P(conf_use) P(conf_ready) P(listener) P(channel) P(log_socket) P(ping) \
 	P(pong) P(stop) P(ctl_client) P(txn_begin) P(txn_rcpt) P(txn_chunk) P(txn_commit) P(txn_abort) \
 	P(txn_credit) P(txn_result) P(pressure) P(verify) P(verify_result) P(etrn) P(etrn_result) P(submit) \
-	P(key) P(sign) P(signed) P(ticket_keys) \
+	P(key) P(sign) P(signed) P(ticket_keys) P(secret) P(sasl) P(sasl_answer) P(sasl_end) \
+	P(credential) P(credential_answer) P(pam_ask) P(pam_answer) P(try_tls) P(tls_report) \
 	P(probe) P(probe_result) P(dns_query) P(dns_answer) P(job_begin) P(job_rcpt) \
 	P(job_body) P(job_id) P(job_credit) P(job_result) P(job_done) P(job_running) P(ctl_request) \
 	P(ctl_message) P(ctl_rcpt) P(ctl_text) P(ctl_daemon) P(ctl_queue) P(ctl_end)

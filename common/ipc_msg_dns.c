@@ -36,6 +36,7 @@ pack_record(struct wr *w, uint8_t type, const struct dns_record *rec)
 		wr_str(w, rec->mx.host);
 		break;
 	case DNS_PTR:
+	case DNS_CNAME:
 		wr_str(w, rec->ptr.host);
 		break;
 	case DNS_TXT:
@@ -78,6 +79,7 @@ unpack_record(struct rd *r, uint8_t type, struct dns_record *rec)
 		rd_str(r, rec->mx.host, sizeof(rec->mx.host));
 		break;
 	case DNS_PTR:
+	case DNS_CNAME:
 		ipc_rd_str1(r, rec->ptr.host, sizeof(rec->ptr.host));
 		break;
 	case DNS_TXT:
@@ -102,6 +104,7 @@ ipc_pack_dns_answer(struct wr *w, const struct ipc_dns_answer *m)
 	wr_u8(w, m->status);
 	wr_u8(w, m->secure);
 	wr_u32(w, m->ttl);
+	wr_str(w, m->canonical);
 	wr_str(w, m->reason);
 	wr_u16(w, m->nrec);
 	for (i = 0; i < m->nrec; i++)
@@ -118,6 +121,7 @@ ipc_unpack_dns_answer(struct rd *r, struct ipc_dns_answer *m)
 	m->status = rd_u8max(r, DNS_STATUSES - 1);
 	m->secure = rd_u8max(r, 1);
 	m->ttl = rd_u32(r);
+	rd_str(r, m->canonical, sizeof(m->canonical));
 	rd_str(r, m->reason, sizeof(m->reason));
 	m->nrec = ipc_rd_u16range(r, 0, DNS_RECORDS_MAX);
 	/* Records come with DNS_OK, and only then. */

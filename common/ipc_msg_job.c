@@ -20,6 +20,8 @@ ipc_pack_job_begin(struct wr *w, const struct ipc_job_begin *m)
 	wr_u16(w, m->port);
 	wr_u16(w, m->nrcpt);
 	wr_u32(w, m->attempt);
+	wr_u8(w, m->implicit);
+	wr_str(w, m->login);
 	wr_str(w, m->host);
 	wr_str(w, m->path);
 	wr_str(w, m->sender);
@@ -46,6 +48,10 @@ ipc_unpack_job_begin(struct rd *r, struct ipc_job_begin *m)
 	m->port = rd_u16(r);
 	m->nrcpt = ipc_rd_u16range(r, 1, JOB_RCPT_MAX);
 	m->attempt = rd_u32(r);
+	m->implicit = rd_u8max(r, 1);
+	rd_str(r, m->login, sizeof(m->login));
+	if (m->hop != HOP_SMTP && (m->implicit || m->login[0] != '\0'))
+		rd_fail(r);
 	rd_str(r, m->host, sizeof(m->host));
 	rd_str(r, m->path, sizeof(m->path));
 	rd_str(r, m->sender, sizeof(m->sender));
@@ -143,6 +149,7 @@ ipc_pack_job_result(struct wr *w, const struct ipc_job_result *m)
 	wr_u8(w, m->stage);
 	wr_u8(w, m->handed);
 	wr_u8(w, m->by_passed);
+	wr_str(w, m->tls);
 	wr_str(w, m->relay);
 	wr_str(w, m->text);
 }
@@ -161,6 +168,7 @@ ipc_unpack_job_result(struct rd *r, struct ipc_job_result *m)
 	m->stage = rd_u8max(r, STAGES - 1);
 	m->handed = rd_u8max(r, HANDED_KINDS - 1);
 	m->by_passed = rd_u8max(r, 1);
+	rd_str(r, m->tls, sizeof(m->tls));
 	rd_str(r, m->relay, sizeof(m->relay));
 	rd_str(r, m->text, sizeof(m->text));
 	return (rd_end(r));
@@ -219,6 +227,8 @@ ipc_pack_probe(struct wr *w, const struct ipc_probe *m)
 	wr_u8(w, m->hop);
 	wr_u16(w, m->port);
 	wr_u32(w, m->timeout_ms);
+	wr_u8(w, m->implicit);
+	wr_str(w, m->login);
 	wr_str(w, m->host);
 	wr_str(w, m->address);
 }
@@ -230,9 +240,11 @@ ipc_unpack_probe(struct rd *r, struct ipc_probe *m)
 	m->hop = rd_u8max(r, HOP_KINDS - 1);
 	m->port = ipc_rd_u16range(r, 1, UINT16_MAX);
 	m->timeout_ms = rd_u32(r);
+	m->implicit = rd_u8max(r, 1);
+	rd_str(r, m->login, sizeof(m->login));
 	ipc_rd_str1(r, m->host, sizeof(m->host));
 	ipc_rd_str1(r, m->address, sizeof(m->address));
-	if (m->hop != HOP_MX && m->hop != HOP_SMTP)
+	if (m->hop != HOP_SMTP && (m->hop != HOP_MX || m->implicit || m->login[0] != '\0'))
 		rd_fail(r);
 	return (rd_end(r));
 }
@@ -258,6 +270,50 @@ ipc_unpack_probe_result(struct rd *r, struct ipc_probe_result *m)
 	rd_str(r, m->relay, sizeof(m->relay));
 	rd_str(r, m->text, sizeof(m->text));
 	if (m->outcome == OUT_UNSURE)
+		rd_fail(r);
+	return (rd_end(r));
+}
+
+void
+ipc_pack_try_tls(struct wr *w, const struct ipc_try_tls *m)
+{
+	wr_u64(w, m->id);
+	wr_u8(w, m->hop);
+	wr_u16(w, m->port);
+	wr_u8(w, m->implicit);
+	wr_str(w, m->host);
+}
+
+int
+ipc_unpack_try_tls(struct rd *r, struct ipc_try_tls *m)
+{
+	m->id = ipc_rd_id(r);
+	m->hop = rd_u8max(r, HOP_KINDS - 1);
+	m->port = ipc_rd_u16range(r, 1, UINT16_MAX);
+	m->implicit = rd_u8max(r, 1);
+	ipc_rd_str1(r, m->host, sizeof(m->host));
+	if (m->hop != HOP_SMTP && (m->hop != HOP_MX || m->implicit))
+		rd_fail(r);
+	return (rd_end(r));
+}
+
+void
+ipc_pack_tls_report(struct wr *w, const struct ipc_tls_report *m)
+{
+	wr_u64(w, m->id);
+	wr_u8(w, m->last);
+	wr_u8(w, m->ok);
+	wr_bytes(w, m->text.p, m->text.n);
+}
+
+int
+ipc_unpack_tls_report(struct rd *r, struct ipc_tls_report *m)
+{
+	m->id = ipc_rd_id(r);
+	m->last = rd_u8max(r, 1);
+	m->ok = rd_u8max(r, 1);
+	m->text = ipc_rd_lines(r, TLS_REPORT_MAX);
+	if (m->ok && !m->last)
 		rd_fail(r);
 	return (rd_end(r));
 }

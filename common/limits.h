@@ -47,7 +47,22 @@
 #define JOB_WINDOW		(128u << 10)	/* the same from queue to deliver, per job */
 #define MESSAGE_SIZE_MAX	(1ull << 40)	/* the largest message-size-limit that can be set */
 
+/* AUTH. */
+#define SASL_LINE_MAX		12288	/* octets of base64 of one step, RFC 4954 4 */
+#define SASL_DATA_MAX		(SASL_LINE_MAX / 4 * 3)	/* and decoded */
+#define SASL_BINDING_MAX	64	/* octets of channel binding */
+#define SASL_OPEN_MAX		4096	/* exchanges of one peer of auth that are open */
+#define PASSWORD_MAX		1024	/* octets */
+#define LOGINS_MAX		256	/* login sections */
+#define LOGIN_TITLE_MAX		63	/* octets of such a section's title */
+
 /* TLS. */
+#define TLS_POLICIES_MAX	10000
+#define TLS_POLICY_NAMES_MAX	64	/* names, and fingerprints, of one policy */
+#define TLS_CA_MAX		(4u << 20)	/* octets of trust anchors in PEM */
+#define TLS_REPORT_MAX		30000	/* octets of one TLS_REPORT */
+#define TLS_TRIES_MAX		16	/* posternctl tls: questions under way */
+#define TLSA_MAX		64	/* TLSA records looked at for one host */
 #define TLS_TEXT_MAX		120	/* version, cipher, group and what was verified, as one text */
 #define TLS_HANDSHAKES_MAX	1000	/* of one smtpd that are under way; each holds about 70 KB */
 #define TLS_HANDSHAKE_OCTETS	(256u << 10)	/* from the client in one handshake: its certificates are the most of it */

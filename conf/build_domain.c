@@ -6,8 +6,8 @@
 #include "conf/build_inner.h"
 #include "conf/value.h"
 
-static const struct hop by_mx = { .kind = HOP_MX, .host = "", .port = 25, .path = "" };
-static const struct hop own_maildir = { .kind = HOP_MAILDIR, .host = "", .path = MAILDIR_DEFAULT };
+static const struct hop by_mx = { .kind = HOP_MX, .host = "", .port = 25, .login = "", .path = "" };
+static const struct hop own_maildir = { .kind = HOP_MAILDIR, .host = "", .login = "", .path = MAILDIR_DEFAULT };
 
 void
 build_open_domain(struct build *b, const struct text_section *s, int relay)

@@ -272,6 +272,8 @@ send_head(struct queue *q, struct job *job, const struct recipient *rcpt, uint16
 	}
 	b.hop = (uint8_t)hop->kind;
 	b.port = hop->port;
+	b.implicit = hop->implicit;
+	(void)snprintf(b.login, sizeof(b.login), "%s", hop->login);
 	b.nrcpt = n;
 	b.attempt = rcpt[0].attempts;
 	(void)snprintf(b.host, sizeof(b.host), "%s", hop->kind == HOP_MX ? domain :

@@ -187,7 +187,10 @@ route_recipient(struct queue *q, const char *address, struct hop *hop, char name
 		(void)snprintf(name, DEST_NAME_MAX, "maildir:%s", hop->path);
 		break;
 	case HOP_SMTP:
-		(void)snprintf(name, DEST_NAME_MAX, "[%s]:%u", hop->host, (unsigned)hop->port);
+		if (hop->implicit || hop->login[0] != '\0')
+			(void)hop_str(hop, name, DEST_NAME_MAX);
+		else
+			(void)snprintf(name, DEST_NAME_MAX, "[%s]:%u", hop->host, (unsigned)hop->port);
 		break;
 	default:
 		(void)snprintf(name, DEST_NAME_MAX, "%s", domain);

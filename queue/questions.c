@@ -24,6 +24,8 @@ route(void *arg, const char *address, struct ipc_probe *p, char dest[static VERI
 		return (E_NOTFOUND);
 	p->hop = (uint8_t)hop.kind;
 	p->port = hop.port;
+	p->implicit = hop.implicit;
+	(void)snprintf(p->login, sizeof(p->login), "%s", hop.login);
 	(void)snprintf(p->host, sizeof(p->host), "%s", hop.kind == HOP_MX ? at + 1 : hop.host);
 	return (E_OK);
 }

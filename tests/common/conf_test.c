@@ -19,13 +19,13 @@
 #include "common/limits.h"
 
 static struct conf_domain domains[] = {
-	{ .name = "all.test", .deliver = { HOP_SMTP, "::1", 24, "" }, .all = 1, .catch_all = "" },
-	{ .name = "final.test", .deliver = { HOP_MAILDIR, "", 0, "/mail/%d/%u" }, .catch_all = "x@y.test" },
-	{ .name = "relay.test", .relay = 1, .catch_all = "", .verify = 1, .deliver = { HOP_MX, "", 25, "" } },
+	{ .name = "all.test", .deliver = { HOP_SMTP, "::1", 24, "", "", 0 }, .all = 1, .catch_all = "" },
+	{ .name = "final.test", .deliver = { HOP_MAILDIR, "", 0, "/mail/%d/%u", "", 0 }, .catch_all = "x@y.test" },
+	{ .name = "relay.test", .relay = 1, .catch_all = "", .verify = 1, .deliver = { HOP_MX, "", 25, "", "", 0 } },
 };
 static struct conf_route routes[] = {
-	{ "mx.test", { HOP_MX, "", 25, "" } }, { "relay.test", { HOP_SMTP, "10.0.0.1", 26, "" } },
-	{ "*", { HOP_SMTP, "smart.test", 25, "" } },
+	{ "mx.test", { HOP_MX, "", 25, "", "", 0 } }, { "relay.test", { HOP_SMTP, "10.0.0.1", 26, "", "", 0 } },
+	{ "*", { HOP_SMTP, "smart.test", 25, "", "", 0 } },
 };
 static struct conf_listener listeners[] = {
 	{ .name = "mx", .path = "", .port = 25, .connections = 10, .per_address = 5, .per_prefix = 6 },

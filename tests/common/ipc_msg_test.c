@@ -148,6 +148,64 @@ static void sample_ticket_keys(struct ipc_ticket_keys *m, int large)
 	memset(m, 0x5a, sizeof(*m));
 	m->n = large ? TICKET_KEYS_MAX : 1;
 }
+static void sample_secret(struct ipc_secret *m, int large)
+{
+	*m = (struct ipc_secret){ .generation = 7, .kind = SECRET_LOGIN, .index = LOGINS_MAX - 1 };
+}
+static void sample_sasl(struct ipc_sasl *m, int large)
+{
+	*m = (struct ipc_sasl){ .id = 1, .first = 1, .mechanism = SASL_SCRAM_SHA_256_PLUS, .initial = 1, .tls = 1,
+	    .client = { { 1, 2, 3 } }, .own = { { 4, 5 } }, .client_port = 40000, .own_port = 465,
+	    .data = slice_make(big, large ? SASL_DATA_MAX : 20), .external = "alice@example.org" };
+	for (size_t i = 0; i < BINDINGS; i++)
+		m->binding[i] = slice_make(big, large ? SASL_BINDING_MAX : 32);
+	if (large)
+		FILL(m->external, 'x');
+}
+static void sample_sasl_answer(struct ipc_sasl_answer *m, int large)
+{
+	*m = (struct ipc_sasl_answer){ .id = 1, .status = SASL_OK, .wait_ms = 100, .login = "alice",
+	    .data = slice_make(big, large ? SASL_DATA_MAX : 20) };
+	if (large)
+		FILL(m->login, 'l');
+}
+static void sample_sasl_end(struct ipc_sasl_end *m, int large) { m->id = 1; }
+static void sample_credential(struct ipc_credential *m, int large)
+{
+	*m = (struct ipc_credential){ .id = 1, .mechanisms = (1 << SASL_MECHANISMS) - 1, .login = "office",
+	    .data = slice_make(big, large ? SASL_DATA_MAX : 0), .done = 1 };
+	for (size_t i = 0; i < BINDINGS; i++)
+		m->binding[i] = slice_make(big, large ? SASL_BINDING_MAX : 32);
+	if (large)
+		FILL(m->login, 'l');
+}
+static void sample_credential_answer(struct ipc_credential_answer *m, int large)
+{
+	*m = (struct ipc_credential_answer){ .id = 1, .status = SASL_CONTINUE, .mechanism = SASL_LOGIN, .has_data = 1,
+	    .data = slice_make(big, large ? SASL_DATA_MAX : 9) };
+}
+static void sample_pam_ask(struct ipc_pam_ask *m, int large)
+{
+	*m = (struct ipc_pam_ask){ .id = 1, .client = { { 1, 2, 3 } }, .login = "alice", .password = "secret" };
+	if (large) {
+		FILL(m->login, 'l');
+		FILL(m->password, 'p');
+	}
+}
+static void sample_pam_answer(struct ipc_pam_answer *m, int large)
+{
+	*m = (struct ipc_pam_answer){ .id = 1, .status = SASL_FAILED };
+}
+static void sample_try_tls(struct ipc_try_tls *m, int large)
+{
+	*m = (struct ipc_try_tls){ .id = 1, .hop = HOP_SMTP, .port = 465, .implicit = 1, .host = "smtp.example.org" };
+	if (large)
+		FILL(m->host, 'h');
+}
+static void sample_tls_report(struct ipc_tls_report *m, int large)
+{
+	*m = (struct ipc_tls_report){ .id = 1, .last = 1, .ok = 1, .text = slice_make(big, large ? TLS_REPORT_MAX : 40) };
+}
 static void sample_probe(struct ipc_probe *m, int large)
 {
 	*m = (struct ipc_probe){ .id = 1, .hop = HOP_MX, .port = 25, .timeout_ms = 15000, .host = "branch.example.org",
@@ -162,6 +220,7 @@ static void sample_probe_result(struct ipc_probe_result *m, int large)
 	*m = (struct ipc_probe_result){ .id = 1, .outcome = OUT_PERMFAIL, .code = 550, .enhanced = { 5, 1, 1 },
 	    .relay = "mx.example.net[198.51.100.3]:25", .text = "no such user" };
 	if (large) {
+		FILL(m->tls, 's');
 		FILL(m->relay, 'r');
 		FILL(m->text, 't');
 	}
@@ -175,7 +234,7 @@ static void sample_dns_query(struct ipc_dns_query *m, int large)
 static struct dns_record records[DNS_RECORDS_MAX];
 static void sample_dns_answer(struct ipc_dns_answer *m, int large)
 {
-	*m = (struct ipc_dns_answer){ .id = 1, .type = DNS_MX, .status = DNS_OK, .secure = 1, .ttl = 300, .nrec = 2,
+	*m = (struct ipc_dns_answer){ .id = 1, .type = DNS_MX, .status = DNS_OK, .secure = 1, .ttl = 300, .canonical = "mail.example", .nrec = 2,
 	    .rec = records };
 	memset(records, 0, sizeof(records));
 	records[0].mx.pref = 10;
@@ -189,6 +248,9 @@ static void sample_job_begin(struct ipc_job_begin *m, int large)
 	    .header8 = 1, .utf8 = 1, .ret = RET_FULL, .by_mode = BY_RETURN, .by_trace = 1, .prioritized = 1, .priority = 9,
 	    .by_time = 1234567890, .envid = "QQ314159" };
 	if (large) {
+		m->hop = HOP_SMTP;
+		m->implicit = 1;
+		FILL(m->login, 'l');
 		FILL(m->envid, 'e');
 		FILL(m->host, 'h');
 		FILL(m->path, '/');
@@ -449,6 +511,19 @@ static const struct {
 	{ "signed", 4, SIGN_STATUSES, "status" },
 	{ "signed", 4, SIGN_REFUSED, "a signature that was refused" },
 	{ "ticket_keys", 0, TICKET_KEYS_MAX + 1, "keys, limit + 1" },
+	{ "secret", 8, SECRET_KINDS, "kind" },
+	{ "secret", 10, 1, "login, limit + 1" },
+	{ "sasl", 5, SASL_MECHANISMS, "mechanism" },
+	{ "sasl", 4, 0, "an initial response in the middle" },
+	{ "sasl_answer", 4, SASL_STATUSES, "status" },
+	{ "credential", 4, 1, "a challenge before the first step" },
+	{ "credential_answer", 4, SASL_STATUSES, "status" },
+	{ "credential_answer", 5, SASL_MECHANISMS, "mechanism" },
+	{ "credential_answer", 6, 0, "data that is none" },
+	{ "pam_answer", 4, SASL_CONTINUE, "an exchange" },
+	{ "try_tls", 8, HOP_MAILDIR, "a maildir has no TLS" },
+	{ "try_tls", 8, HOP_MX, "implicit TLS at an MX" },
+	{ "tls_report", 8, 0, "well before its end" },
 	{ "probe", 8, HOP_MAILDIR, "a maildir cannot be asked" },
 	{ "probe", 8, HOP_KINDS, "hop" },
 	{ "probe_result", 8, OUT_UNSURE, "an unsure outcome" },
