@@ -1,0 +1,292 @@
+/*
+ * policy.c -- see policy.h.  Core.  RFC 7672 2, RFC 7817, RFC 8314 5.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "deliver/policy.h"
+
+#define TEXT_MAX	512
+
+struct making {
+	struct tls_policy	*p;
+	const struct policy_ask	*a;
+	const struct conf_tls_policy *conf;	/* NULL: none is configured for it */
+};
+
+/* ---- memory ---- */
+
+struct tls_policy *
+policy_ref(struct tls_policy *p)
+{
+	p->refs++;
+	return (p);
+}
+
+void
+policy_unref(struct tls_policy *p)
+{
+	if (p == NULL || --p->refs != 0)
+		return;
+	arena_clear(&p->mem);
+	free(p);
+}
+
+static int
+keep(struct tls_policy *p, const char **dst, const char *s)
+{
+	return ((*dst = arena_strdup(&p->mem, slice_str(s))) != NULL ? E_OK : E_NOMEM);
+}
+
+static int
+add_name(struct tls_policy *p, const char *name)
+{
+	return (name[0] != '\0' && keep(p, &p->names[p->nnames], name) == E_OK ? (p->nnames++, E_OK) :
+	    name[0] != '\0' ? E_NOMEM : E_OK);
+}
+
+static int
+is_address(const char *host)
+{
+	struct net_addr	ip;
+
+	return (net_addr_parse(&ip, slice_str(host)) == E_OK);
+}
+
+/* ---- each level ---- */
+
+/*
+ * Which names: the operator's; else the host's own where nobody could have forged it on the way here; else the next hop's:
+ * a name out of unsigned DNS proves nothing (RFC 7817 3, RFC 8314 has none for MX).
+ */
+static int
+want_names(struct making *m)
+{
+	const struct policy_ask	*a = m->a;
+	struct tls_policy	*p = m->p;
+	size_t			 n = m->conf != NULL ? m->conf->nnames : 0;
+	int			 err = E_OK;
+
+	if ((p->names = arena_alloc(&p->mem, (n + 2) * sizeof(*p->names))) == NULL)
+		return (E_NOMEM);
+	for (size_t i = 0; i < n && err == E_OK; i++)
+		err = add_name(p, m->conf->names[i]);
+	if (n != 0 || err != E_OK)
+		return (err);
+	return (add_name(p, a->secure ? a->host : a->nexthop));
+}
+
+static int
+want_fingerprints(struct making *m)
+{
+	struct tls_policy	*p = m->p;
+	size_t			 n = m->conf->nfingerprints;
+
+	if ((p->fingerprints = arena_alloc(&p->mem, (n + 1) * sizeof(*p->fingerprints))) == NULL)
+		return (E_NOMEM);
+	if (n != 0)
+		memcpy(p->fingerprints, m->conf->fingerprints, n * sizeof(*p->fingerprints));
+	p->nfingerprints = n;
+	return (E_OK);
+}
+
+static void
+bar(struct making *m, struct enhanced code, const char *why)
+{
+	m->p->barred = 1;
+	m->p->code = code;
+	if (keep(m->p, &m->p->why, why) != E_OK)
+		m->p->why = "out of memory";
+}
+
+/* RFC 7672 2.2: what was found decides. */
+static int
+want_dane(struct making *m, int only)
+{
+	static const struct dane_found	 nothing = { .status = DANE_NONE, .base = "", .why = "no TLSA records were looked for" };
+	const struct dane_found		*f = m->a->dane != NULL ? m->a->dane : &nothing;
+	struct tls_policy		*p = m->p;
+	char				 text[TEXT_MAX];
+
+	p->want = WANT_MAY;
+	switch (f->status) {
+	case DANE_NONE:
+		if (!only)
+			return (E_OK);
+		(void)snprintf(text, sizeof(text), "%s requires DANE: %s", p->rule, f->why);
+		bar(m, (struct enhanced){ 4, 7, 10 }, text);
+		return (E_OK);
+	case DANE_FAILED:
+		(void)snprintf(text, sizeof(text), "DANE (%s): %s", p->rule, f->why);
+		bar(m, (struct enhanced){ 4, 7, 5 }, text);
+		return (E_OK);
+	case DANE_UNUSABLE:
+		p->want = WANT_ENCRYPT;
+		if (only) {
+			(void)snprintf(text, sizeof(text), "%s requires DANE: %s", p->rule, f->why);
+			bar(m, (struct enhanced){ 4, 7, 10 }, text);
+		}
+		return (E_OK);
+	case DANE_USABLE:
+		break;
+	}
+	p->want = WANT_DANE;
+	if ((p->tlsa = arena_alloc(&p->mem, (f->ntlsa + 1) * sizeof(*p->tlsa))) == NULL ||
+	    keep(p, &p->base, f->base) != E_OK || keep(p, &p->sni, f->base) != E_OK)
+		return (E_NOMEM);
+	for (size_t i = 0; i < f->ntlsa; i++) {
+		uint8_t	*data = arena_alloc(&p->mem, (size_t)f->tlsa[i].len + 1);
+
+		if (data == NULL)
+			return (E_NOMEM);
+		memcpy(data, f->tlsa[i].data, f->tlsa[i].len);
+		p->tlsa[i] = f->tlsa[i];
+		p->tlsa[i].data = data;
+		p->ntlsa++;
+	}
+	/* RFC 7672 3.2.2: usage 2 wants a name too: the base domain's, or the next hop's. */
+	if ((p->names = arena_alloc(&p->mem, 2 * sizeof(*p->names))) == NULL || add_name(p, f->base) != E_OK)
+		return (E_NOMEM);
+	return (strcmp(m->a->nexthop, f->base) != 0 && !is_address(m->a->nexthop) ? add_name(p, m->a->nexthop) : E_OK);
+}
+
+/* ---- all of it ---- */
+
+static enum tls_want
+wanted(struct making *m, char *rule, size_t size)
+{
+	const struct policy_ask	*a = m->a;
+	enum tls_want		 want = m->conf != NULL ? m->conf->want : WANT_DANE;
+
+	if (m->conf != NULL)
+		(void)snprintf(rule, size, "tls-policy \"%s\"", m->conf->name);
+	else
+		(void)snprintf(rule, size, "the default");
+	if (a->login[0] == '\0' || (a->addr != NULL && net_addr_is_loopback(a->addr)) || want == WANT_VERIFY ||
+	    want == WANT_FINGERPRINT || want == WANT_DANE_ONLY || (want == WANT_DANE && m->conf != NULL))
+		return (want);
+	(void)snprintf(rule, size, "login \"%s\"", a->login);	/* a password goes to nobody unknown */
+	return (WANT_VERIFY);
+}
+
+static int
+fill(struct making *m)
+{
+	const struct policy_ask	*a = m->a;
+	struct tls_policy	*p = m->p;
+	char			 text[TEXT_MAX];
+	enum tls_want		 want = wanted(m, text, sizeof(text));
+	int			 err = E_OK;
+
+	p->base = p->why = "";
+	p->resume = m->conf == NULL || m->conf->resume;
+	p->implicit = a->implicit != 0;
+	if (keep(p, &p->rule, text) != E_OK || keep(p, &p->sni, is_address(a->host) ? "" : a->host) != E_OK)
+		return (E_NOMEM);
+	p->want = want;
+	if (want == WANT_VERIFY)
+		err = want_names(m);
+	else if (want == WANT_FINGERPRINT)
+		err = want_fingerprints(m);
+	else if (want == WANT_DANE || want == WANT_DANE_ONLY)
+		err = want_dane(m, want == WANT_DANE_ONLY);
+	if (err != E_OK)
+		return (err);
+	if (p->implicit && (p->want == WANT_NONE || p->want == WANT_MAY))
+		p->want = WANT_ENCRYPT;		/* smtps: is TLS by its name */
+	p->clear = p->want == WANT_NONE || p->want == WANT_MAY;
+	p->may_login = p->want == WANT_VERIFY || p->want == WANT_FINGERPRINT || p->want == WANT_DANE ||
+	    (a->addr != NULL && net_addr_is_loopback(a->addr));
+	(void)snprintf(text, sizeof(text), "%s, by %s", tls_want_name(want), p->rule);
+	return (keep(p, &p->text, text));
+}
+
+struct tls_policy *
+policy_new(const struct policy_ask *a)
+{
+	struct making	 m = { .p = calloc(1, sizeof(*m.p)), .a = a };
+
+	if (m.p == NULL)
+		return (NULL);
+	m.p->refs = 1;
+	arena_init(&m.p->mem, POLICY_MEMORY);
+	m.conf = conf_tls_policy_find(a->conf, a->nexthop);
+	if (fill(&m) != E_OK) {
+		policy_unref(m.p);
+		return (NULL);
+	}
+	return (m.p);
+}
+
+/* ---- comparing ---- */
+
+void
+policy_octets(const struct tls_policy *p, void (*add)(void *, const void *, size_t), void *arg)
+{
+	uint8_t	head[2] = { (uint8_t)p->want, (uint8_t)p->implicit };
+
+	add(arg, head, sizeof(head));
+	for (size_t i = 0; i < p->nnames; i++)
+		add(arg, p->names[i], strlen(p->names[i]) + 1);
+	add(arg, "", 1);		/* no name is empty: here they end */
+	add(arg, &p->nfingerprints, sizeof(p->nfingerprints));
+	if (p->nfingerprints != 0)
+		add(arg, p->fingerprints, p->nfingerprints * sizeof(*p->fingerprints));
+	for (size_t i = 0; i < p->ntlsa; i++) {
+		uint8_t	t[5] = { p->tlsa[i].usage, p->tlsa[i].selector, p->tlsa[i].matching, (uint8_t)(p->tlsa[i].len >> 8),
+		    (uint8_t)p->tlsa[i].len };
+
+		add(arg, t, sizeof(t));
+		add(arg, p->tlsa[i].data, p->tlsa[i].len);
+	}
+	add(arg, p->base, strlen(p->base) + 1);
+	add(arg, p->sni, strlen(p->sni) + 1);
+}
+
+static void
+add_buf(void *arg, const void *p, size_t n)
+{
+	struct slice	*s = arg;
+
+	if (n <= s->n) {
+		memcpy((char *)(uintptr_t)s->p, p, n);
+		s->p += n;
+		s->n -= n;
+	} else
+		s->n = 0;
+}
+
+static void
+count(void *arg, const void *p, size_t n)
+{
+	*(size_t *)arg += n;
+}
+
+int
+policy_same(const struct tls_policy *a, const struct tls_policy *b)
+{
+	size_t		 na = 0, nb = 0;
+	struct slice	 sa, sb;
+	char		*ta, *tb;
+	int		 same;
+
+	policy_octets(a, count, &na);
+	policy_octets(b, count, &nb);
+	if (na != nb || a->clear != b->clear || a->barred != b->barred || a->resume != b->resume || a->may_login != b->may_login)
+		return (0);
+	ta = malloc(na);
+	tb = malloc(nb);
+	same = ta != NULL && tb != NULL;
+	if (same) {
+		sa = slice_make(ta, na);
+		sb = slice_make(tb, nb);
+		policy_octets(a, add_buf, &sa);
+		policy_octets(b, add_buf, &sb);
+		same = memcmp(ta, tb, na) == 0;
+	}
+	free(ta);
+	free(tb);
+	return (same);
+}
