@@ -132,6 +132,7 @@ enum ipc_type {
 
 const char	*ipc_type_name(unsigned type);		/* "TXN_BEGIN"; "?" if unknown */
 const char	*room_name(unsigned room);		/* "smtpd" */
+const char	*role_suffix(unsigned role);		/* "-submission", "-mailbox"; "" for the usual ones */
 /* The table's row for a type: E_PROTO if from may not send it to to, or with nfd descriptors. */
 int		 ipc_check(unsigned type, unsigned from, unsigned to, size_t len, unsigned nfd);
 
@@ -369,7 +370,7 @@ struct dns_record {				/* by type */
 		struct { uint16_t pref; char host[DOMAIN_MAX + 1]; } mx;	/* host "" is "." (RFC 7505) */
 		struct { char host[DOMAIN_MAX + 1]; } ptr;
 		struct { uint16_t len; uint8_t data[1024]; } txt;	/* strings joined (RFC 7208 3.3) */
-		struct { uint8_t usage, selector, matching; uint16_t len; uint8_t data[1024]; } tlsa;
+		struct { uint8_t usage, selector, matching; uint16_t len; uint8_t data[TLSA_DATA_MAX]; } tlsa;
 	};
 };
 #define DNS_RECORDS_MAX	TLSA_MAX
@@ -379,7 +380,8 @@ struct ipc_dns_answer {
 	uint8_t		status;			/* enum dns_status */
 	uint8_t		secure;			/* validated by DNSSEC, the whole chain of aliases */
 	uint32_t	ttl;
-	char		canonical[DOMAIN_MAX + 1];	/* the name at the end of the chain of aliases; "" where there was none */
+	char		canonical[DOMAIN_MAX + 1];	/* the name at the end of the chain of aliases, "?" for an octet that no
+						 * host name has; "" where there was none.  Also with NODATA and NXDOMAIN */
 	char		reason[128];		/* for FAILED and BOGUS: why, printable */
 	uint16_t	nrec;
 	struct dns_record *rec;			/* pack: the caller's.  unpack: caller gives room for DNS_RECORDS_MAX before the call */

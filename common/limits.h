@@ -53,8 +53,13 @@
 #define SASL_BINDING_MAX	64	/* octets of channel binding */
 #define SASL_OPEN_MAX		4096	/* exchanges of one peer of auth that are open */
 #define PASSWORD_MAX		1024	/* octets */
+#define SCRAM_ITERATIONS_MIN	4096	/* RFC 7677 4 */
+#define SCRAM_ITERATIONS_MAX	10000000	/* more takes seconds */
+#define SCRAM_ITERATIONS	15000	/* of an entry that we make: RFC 7677 4 */
+#define SCRAM_SALT_MAX		64	/* octets of a salt */
 #define LOGINS_MAX		256	/* login sections */
 #define LOGIN_TITLE_MAX		63	/* octets of such a section's title */
+#define PAM_SERVICE_MAX		63	/* octets of a PAM service's name */
 
 /* TLS. */
 #define TLS_POLICIES_MAX	10000
@@ -63,6 +68,7 @@
 #define TLS_REPORT_MAX		30000	/* octets of one TLS_REPORT */
 #define TLS_TRIES_MAX		16	/* posternctl tls: questions under way */
 #define TLSA_MAX		64	/* TLSA records looked at for one host */
+#define TLSA_DATA_MAX		4096	/* octets of one: a whole certificate (RFC 7671 5.2.2); a longer one is kept without them */
 #define TLS_TEXT_MAX		120	/* version, cipher, group and what was verified, as one text */
 #define TLS_HANDSHAKES_MAX	1000	/* of one smtpd that are under way; each holds about 70 KB */
 #define TLS_HANDSHAKE_OCTETS	(256u << 10)	/* from the client in one handshake: its certificates are the most of it */

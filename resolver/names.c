@@ -103,6 +103,9 @@ question_prepare(const struct ipc_dns_query *q, char dst[static DOMAIN_MAX + 1],
 	case DNS_TLSA:
 		rr[0] = RR_TLSA;
 		return (1);
+	case DNS_CNAME:
+		rr[0] = RR_CNAME;
+		return (1);
 	default:
 		return (E_RANGE);
 	}

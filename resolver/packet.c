@@ -95,6 +95,7 @@ int
 packet_host(const uint8_t *wire, size_t len, char dst[static DOMAIN_MAX + 1])
 {
 	size_t	in = 0, out = 0, i;
+	int	err = E_OK;
 	uint8_t	c;
 
 	while (in < len && wire[in] != 0) {
@@ -102,14 +103,16 @@ packet_host(const uint8_t *wire, size_t len, char dst[static DOMAIN_MAX + 1])
 			dst[out++] = '.';
 		for (i = 1; i <= wire[in]; i++) {
 			c = wire[in + i];
-			if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_')
-				return (E_SYNTAX);
+			if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_') {
+				err = E_SYNTAX;
+				c = '?';
+			}
 			dst[out++] = (char)c;
 		}
 		in += 1 + (size_t)wire[in];
 	}
 	dst[out] = '\0';
-	return (E_OK);
+	return (err);
 }
 
 /* The wire form of a name we asked for. */
@@ -313,14 +316,32 @@ take_tlsa(struct packet_answer *a, const struct packet *pk, const struct record 
 	if (rr->rdlen < TLSA_FIXED_LEN)
 		return (E_SYNTAX);
 	len = (size_t)rr->rdlen - TLSA_FIXED_LEN;
-	if (len > sizeof(r->tlsa.data) || !data_fits(a, len) ||
-	    (r = rec_new(a, DNS_RECORDS_MAX)) == NULL)
+	if (len > sizeof(r->tlsa.data))
+		len = 0;
+	if (!data_fits(a, len) || (r = rec_new(a, DNS_RECORDS_MAX)) == NULL)
 		return (E_LIMIT);
 	r->tlsa.usage = p[0];
 	r->tlsa.selector = p[1];
 	r->tlsa.matching = p[2];
 	r->tlsa.len = (uint16_t)len;
 	memcpy(r->tlsa.data, p + TLSA_FIXED_LEN, len);
+	return (E_OK);
+}
+
+/* Of a secure answer every alias was signed, so its name may be odd but is the zone's word: it is told, not refused. */
+static int
+take_cname(struct packet_answer *a, const struct packet *pk, const struct record *rr)
+{
+	uint8_t			 wire[NAME_WIRE_MAX];
+	struct dns_record	*r;
+	size_t			 len;
+
+	if (rdata_name(pk, rr, 0, wire, &len) != E_OK)
+		return (E_SYNTAX);
+	if (len == 1)
+		a->nbad++;
+	else if ((r = rec_new(a, 1)) != NULL)
+		(void)packet_host(wire, len, r->ptr.host);
 	return (E_OK);
 }
 
@@ -339,6 +360,8 @@ take(struct packet_answer *a, const struct packet *pk, const struct record *rr)
 		return (take_txt(a, pk, rr));
 	case RR_TLSA:
 		return (take_tlsa(a, pk, rr));
+	case RR_CNAME:
+		return (take_cname(a, pk, rr));
 	default:
 		return (E_SYNTAX);
 	}
@@ -363,7 +386,7 @@ follow(struct packet_answer *a, const struct packet *pk, uint8_t *name, size_t l
 			if (rr->class != CLASS_IN || (rr->type != type && rr->type != RR_CNAME) ||
 			    !owner_is(pk, rr, name, len))
 				continue;
-			if (rr->type == RR_CNAME) {
+			if (rr->type != type) {
 				alias = rr;
 				continue;
 			}
@@ -373,8 +396,9 @@ follow(struct packet_answer *a, const struct packet *pk, uint8_t *name, size_t l
 		}
 		if (a->nrec != 0 || a->nbad != 0 || alias == NULL)
 			return (E_OK);
-		if (rdata_name(pk, alias, 0, name, &len) != E_OK)
+		if (rdata_name(pk, alias, 0, name, &len) != E_OK || len == 1)
 			return (E_SYNTAX);
+		(void)packet_host(name, len, a->canonical);
 		ttl_least(a, alias->ttl);
 	}
 	return (E_SYNTAX);
@@ -416,6 +440,7 @@ packet_parse(struct packet_answer *a, const uint8_t *packet, size_t size, const 
 	int		err;
 
 	a->nrec = a->nbad = a->octets = 0;
+	a->canonical[0] = '\0';
 	a->ttl = DNS_TTL_MAX;
 	pk.p = packet;
 	pk.size = size;

@@ -49,14 +49,16 @@ struct packet_answer {
 	uint16_t	nrec;
 	uint16_t	octets;		/* of TXT and TLSA data in all records; at most PACKET_DATA_MAX */
 	uint16_t	nbad;		/* records of the wanted type that nobody can use */
+	char		canonical[DOMAIN_MAX + 1];	/* the last alias's target; "" if there was none */
 	struct dns_record rec[DNS_RECORDS_MAX];
 };
 
 /*
  * The records of type for name (as asked: lower case, no final dot).  More addresses, MX or PTR
  * records than fit are left out (of MX those of the worst preference); TXT and TLSA
- * records are never left out, they are E_LIMIT.  E_SYNTAX: not a well-formed answer to
- * this question.
+ * records are never left out, they are E_LIMIT.  A TLSA record too long for us is there with no data: that it exists is a
+ * promise of TLS (RFC 7672 2.2.3).  RR_CNAME: the alias of name itself, which is not followed (RFC 7672 2.1.3).
+ * E_SYNTAX: not a well-formed answer to this question.
  */
 int	packet_parse(struct packet_answer *, const uint8_t *, size_t, const char *name, uint16_t type);
 
@@ -68,7 +70,7 @@ int	packet_name(const uint8_t *packet, size_t size, size_t off, uint8_t wire[sta
 	    size_t *len, size_t *next);
 
 /* A wire name as text without final dot, "" for the root; E_SYNTAX if a label holds another character
- * than letters, digits, hyphen and underscore. */
+ * than letters, digits, hyphen and underscore, each of which is "?" in dst. */
 int	packet_host(const uint8_t *wire, size_t len, char dst[static DOMAIN_MAX + 1]);
 
 #endif

@@ -59,6 +59,8 @@ struct lookup {
 	struct part	 part[PARTS_MAX];
 	uint16_t	 nrec;
 	struct dns_record *rec;		/* what came so far; owned */
+	uint8_t		 canonical_status;	/* of the part that canonical is from */
+	char		 canonical[DOMAIN_MAX + 1];
 	char		 name[DOMAIN_MAX + 1];
 	char		 reason[sizeof(((struct ipc_dns_answer *)0)->reason)];
 };
@@ -280,6 +282,21 @@ lookup_keep(struct lookup *l, const struct packet_answer *a)
 	return (E_OK);
 }
 
+/*
+ * Where the aliases end.  Both families go by the same aliases; if a change of the zone came between the two questions,
+ * the name that has addresses is the one.
+ */
+static void
+part_canonical(struct part *p, const struct packet_answer *a)
+{
+	struct lookup	*l = p->lookup;
+
+	if (a->canonical[0] == '\0' || (l->canonical[0] != '\0' && l->canonical_status == DNS_OK))
+		return;
+	memcpy(l->canonical, a->canonical, sizeof(l->canonical));
+	l->canonical_status = p->status;
+}
+
 static void
 part_take(struct part *p, const void *packet, int len)
 {
@@ -303,6 +320,8 @@ part_take(struct part *p, const void *packet, int len)
 		    "no record of the answer holds a usable host name");
 	else if (p->status == DNS_OK && lookup_keep(l, &a) != E_OK)
 		part_fail(p, DNS_FAILED, "no memory for the answer");
+	if (p->status == DNS_OK || p->status == DNS_NODATA || p->status == DNS_NXDOMAIN)
+		part_canonical(p, &a);
 }
 
 /* libunbound's callback: packet and why are valid only in here. */
@@ -380,6 +399,8 @@ lookup_result(const struct lookup *l, struct ipc_dns_answer *m)
 		if (p->ttl < m->ttl && (p->status == DNS_OK || status != DNS_OK))
 			m->ttl = p->ttl;
 	}
+	if (status == DNS_OK || status == DNS_NODATA || status == DNS_NXDOMAIN)
+		memcpy(m->canonical, l->canonical, sizeof(m->canonical));
 	if (status == DNS_OK) {
 		m->nrec = l->nrec;
 		m->rec = l->rec;

@@ -21,7 +21,7 @@
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static const uint16_t types[] = { RR_A, RR_AAAA, RR_MX, RR_PTR, RR_TXT, RR_TLSA };
+static const uint16_t types[] = { RR_A, RR_AAAA, RR_MX, RR_PTR, RR_TXT, RR_TLSA, RR_CNAME };
 
 /* The slow reading: names as text "3|www7|example", by recursion; "" is the failure. */
 static size_t
@@ -56,8 +56,24 @@ slow_name(const uint8_t *p, size_t size, size_t off, int depth, char *dst, size_
 
 struct slow {
 	size_t	n;
+	char	end[256];		/* where the aliases end, with dots; "" if there are none */
 	uint8_t	addr[DNS_ADDRS_FAMILY_MAX][16];
 };
+
+static void
+slow_text(char *dst, const char *name, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		uint8_t	label = (uint8_t)name[i++];
+
+		for (; label > 0; label--) {
+			char	c = name[i++];
+
+			*dst++ = c != '\0' && strchr("abcdefghijklmnopqrstuvwxyz0123456789-_", c) != NULL ? c : '?';
+		}
+		*dst++ = i < n ? '.' : '\0';
+	}
+}
 
 /* Follow the question's name through the answer section; each step reads it from the start. */
 static void
@@ -68,6 +84,7 @@ slow_addresses(struct slow *s, const uint8_t *p, size_t size, uint16_t type)
 	int	step, alias;
 
 	s->n = 0;
+	s->end[0] = '\0';
 	len = slow_name(p, size, 12, 0, name, &name_len);
 	CHECK(len != 0);
 	for (step = 0; step <= DNS_CHAIN_MAX; step++) {
@@ -110,6 +127,7 @@ slow_addresses(struct slow *s, const uint8_t *p, size_t size, uint16_t type)
 			return;
 		memcpy(name, target, target_len);
 		name_len = target_len;
+		slow_text(s->end, name, name_len);
 	}
 }
 
@@ -142,7 +160,9 @@ check_answer(const struct packet_answer *a, const uint8_t *p, size_t size, uint1
 		CHECK(s.n == a->nrec);
 		for (i = 0; i < s.n; i++)
 			CHECK(memcmp(s.addr[i], a->rec[i].addr.a, 16) == 0);
+		CHECK(strcmp(a->canonical, s.end) == 0);
 	}
+	CHECK(type != RR_CNAME || (a->nrec <= 1 && a->canonical[0] == '\0'));
 	for (i = 0; i < a->nrec; i++) {
 		if (type == RR_MX)
 			check_host(a->rec[i].mx.host);

@@ -262,6 +262,8 @@ statuses(void **state)
 		{ DNS_MX, "nx.test", DNS_NXDOMAIN, 0, "" },
 		{ DNS_TXT, "mail.test", DNS_OK, 1, "" },
 		{ DNS_TLSA, "_25._tcp.mail.test", DNS_NODATA, 0, "" },
+		{ DNS_CNAME, "alias.test", DNS_OK, 1, "" },
+		{ DNS_CNAME, "v4.test", DNS_NODATA, 0, "" },
 		{ DNS_PTR, "192.0.2.7", DNS_OK, 1, "" },
 		{ DNS_PTR, "192.0.2.8", DNS_NODATA, 0, "" },
 		{ DNS_PTR, "nonsense", DNS_FAILED, 0, "not an address" },
@@ -293,6 +295,14 @@ statuses(void **state)
 	assert_true(got.last.ttl <= 50);
 	assert_true(net_addr_is4(&got.rec[0].addr));
 	assert_false(net_addr_is4(&got.rec[1].addr));
+	assert_string_equal(got.last.canonical, "");
+	forget();
+	ask(1, DNS_ADDR, "alias.test", 0);
+	assert_string_equal(got.last.canonical, "v4.test");
+	forget();
+	ask(1, DNS_CNAME, "alias.test", 0);
+	assert_string_equal(got.rec[0].ptr.host, "v4.test");
+	assert_string_equal(got.last.canonical, "");
 	forget();
 	ask(1, DNS_MX, "mail.test", 0);
 	assert_int_equal(got.rec[0].mx.pref, 10);
