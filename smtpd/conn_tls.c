@@ -18,6 +18,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/tls_text.h"
 #include "smtpd/conn_tls.h"
 #include "smtpd/tls.h"
 

@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "common/idn.h"
 #include "common/log.h"
+#include "common/tls_text.h"
 #include "smtpd/smtpd.h"
 #include "smtpd/tls.h"
 

@@ -20,6 +20,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/tls_text.h"
 
 #define SETS		256		/* numbers of sets before one comes again: a handle is a set's and an index */
 #define SESSION_CONTEXT	"postern"
@@ -71,16 +72,6 @@ static const struct level {
 };
 
 #define SUITES13	"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-
-const char *
-tls_error(void)
-{
-	unsigned long	 e = ERR_peek_error();
-	const char	*text = e != 0 ? ERR_reason_error_string(e) : NULL;
-
-	ERR_clear_error();
-	return (text != NULL ? text : "no reason given");
-}
 
 /* ---- names ---- */
 
@@ -390,38 +381,4 @@ tls_close(void)
 		tls_provider_close();
 	}
 	OPENSSL_cleanse(&tls, sizeof(tls));
-}
-
-/* ---- what was agreed on ---- */
-
-/* As IANA writes it. */
-static const char *
-group_name(const SSL *ssl)
-{
-	int	nid = (int)SSL_get_negotiated_group((SSL *)(uintptr_t)ssl);
-
-	switch (nid) {
-	case NID_X25519:
-		return ("x25519");
-	case NID_X448:
-		return ("x448");
-	case NID_X9_62_prime256v1:
-		return ("secp256r1");
-	case NID_secp384r1:
-		return ("secp384r1");
-	case NID_secp521r1:
-		return ("secp521r1");
-	default:
-		return (NULL);
-	}
-}
-
-void
-tls_describe(const SSL *ssl, char dst[TLS_TEXT_MAX + 1])
-{
-	const SSL_CIPHER	*c = SSL_get_current_cipher(ssl);
-	const char		*suite = c != NULL ? SSL_CIPHER_standard_name(c) : NULL, *group = group_name(ssl);
-
-	(void)snprintf(dst, TLS_TEXT_MAX + 1, "%s %s%s%s", SSL_get_version(ssl), suite != NULL ? suite : "unknown",
-	    group != NULL ? " " : "", group != NULL ? group : "");
 }

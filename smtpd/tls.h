@@ -26,11 +26,7 @@ SSL	*tls_new(void);			/* for a new connection; NULL */
 /* What a handle's number of tls_provider.h stands for. */
 void	tls_key_of(uint16_t handle, uint64_t *generation, uint16_t *index);
 void	tls_tickets(const struct ipc_ticket_keys *);
-/* "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519" of a handshake that is done. */
-void	tls_describe(const SSL *, char dst[TLS_TEXT_MAX + 1]);
 /* tls_ask.c: see tls_ask in tls_provider.h */
 int	tls_ask_key(void *, uint16_t handle, uint16_t scheme, struct slice tbs, uint8_t *sig, size_t *len);
-/* Why the last call failed: OpenSSL's first reason, and its queue is empty then. */
-const char *tls_error(void);
 
 #endif
