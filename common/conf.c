@@ -5,6 +5,7 @@
 
 #include "common/conf_number.h"
 #include "common/err.h"
+#include "common/ipc_msg.h"
 #include "common/limits.h"
 
 const struct conf_domain *
@@ -112,9 +113,56 @@ conf_tls_policy_find(const struct conf *c, const char *name)
 {
 	const struct conf_tls_policy	*p = policy_find(c, name);
 
-	while (p == NULL && (name = strchr(name + 1, '.')) != NULL)
+	while (p == NULL && name[0] != '\0' && (name = strchr(name + 1, '.')) != NULL)
 		p = policy_find(c, name);
 	return (p != NULL ? p : policy_find(c, "*"));
+}
+
+static int
+is_loopback(const char *host)
+{
+	struct net_addr	 ip;
+
+	return (net_addr_parse(&ip, slice_str(host)) == E_OK && net_addr_is_loopback(&ip));
+}
+
+const struct conf_tls_policy *
+conf_login_policy(const struct conf *c, const char *host, enum tls_want *want)
+{
+	const struct conf_tls_policy	*p = conf_tls_policy_find(c, host);
+
+	*want = p != NULL ? p->want : WANT_DANE;
+	if (is_loopback(host) || *want == WANT_VERIFY || *want == WANT_FINGERPRINT || *want == WANT_DANE_ONLY)
+		return (p);
+	*want = WANT_VERIFY;
+	return (NULL);
+}
+
+int
+conf_login_policy_ok(const struct conf *c, const char *host)
+{
+	const struct conf_tls_policy	*p = conf_tls_policy_find(c, host);
+	enum tls_want			 want;
+
+	return (p == NULL || strcmp(p->name, "*") == 0 || conf_login_policy(c, host, &want) == p);
+}
+
+int
+conf_listener_is_near(const struct conf_listener *l)
+{
+	return (l->kind == LISTEN_UNIX || net_addr_is_loopback(&l->addr));
+}
+
+unsigned
+conf_mechanisms(const struct conf *c)
+{
+	const unsigned	 plain = 1u << SASL_PLAIN | 1u << SASL_LOGIN;
+
+	if (c->auth.passwd_path[0] != '\0')
+		return (plain | 1u << SASL_SCRAM_SHA_256 | 1u << SASL_SCRAM_SHA_256_PLUS | 1u << SASL_EXTERNAL);
+	if (c->auth.dovecot_path[0] != '\0')
+		return (plain | 1u << SASL_SCRAM_SHA_256);	/* it is not told of channel bindings */
+	return (c->auth.pam_service[0] != '\0' ? plain : 0);
 }
 
 const struct conf_login *

@@ -293,6 +293,13 @@ int		 conf_may_relay(const struct conf *, const struct net_addr *);
 int		 conf_prefixes_have(const struct conf_prefixes *, const struct net_addr *);
 /* By the next hop's name: its own policy, that of the nearest ".parent", "*"; NULL: none is configured, WANT_DANE. */
 const struct conf_tls_policy *conf_tls_policy_find(const struct conf *, const char *name);
+/*
+ * The same for a hop with a login: a password goes only to a peer that is known by its certificate, or to this machine
+ * itself.  *want is WANT_VERIFY, WANT_FINGERPRINT or WANT_DANE_ONLY; WANT_VERIFY by default, where the "*" policy asks
+ * for less too (then NULL); at a loopback address whatever its policy says, WANT_DANE if none.
+ */
+const struct conf_tls_policy *conf_login_policy(const struct conf *, const char *host, enum tls_want *want);
+int		 conf_login_policy_ok(const struct conf *, const char *host);	/* 0: a policy named for the host asks for less */
 const struct conf_login *conf_login_find(const struct conf *, const char *name);
 /* "mx", "smtp:[host]:port", "smtps:login@host:port", "smtp:host", "maildir:/path/%d/%u": the parser of hops.
  * Strings are copied to the arena.  why gets a constant text on failure. */

@@ -61,6 +61,24 @@ conf_is_login_name(const char *s)
 }
 
 int
+conf_is_service_name(const char *s)
+{
+	return (s[0] != '\0' && s[0] != '.' && made_of(s, PAM_SERVICE_MAX, "._-", 1));
+}
+
+int
+conf_is_policy_name(const char *s)
+{
+	char	 host[DOMAIN_MAX + 1];
+
+	if (s[0] == '*')
+		return (s[1] == '\0');
+	if (s[0] == '.')
+		return (conf_is_domain(s + 1));
+	return (host_canonical(host, slice_str(s)) == E_OK && strcmp(host, s) == 0);
+}
+
+int
 conf_is_user_prefix(const char *s)
 {
 	return (made_of(s, USER_PREFIX_MAX, "_-", 0) && s[0] != '-' && !(s[0] >= '0' && s[0] <= '9'));

@@ -20,6 +20,7 @@ const struct conf_number conf_numbers[] = {
 	ROW("", "local-submission", UNIT_BOOL, local_submission, 0, 1, 1),
 
 	ROW("smtpd", "processes", UNIT_COUNT, smtpd.processes, 0, 16, 0),
+	ROW("smtpd", "submission-processes", UNIT_COUNT, smtpd.submission_processes, 1, 16, 1),
 	ROW("smtpd", "command-timeout", UNIT_SECONDS, smtpd.command_timeout, 1, DAY, 5 * MINUTE),
 	ROW("smtpd", "data-timeout", UNIT_SECONDS, smtpd.data_timeout, 1, DAY, 3 * MINUTE),
 	ROW("smtpd", "min-rate", UNIT_COUNT, smtpd.min_rate, 0, GB, 100),
@@ -55,6 +56,10 @@ const struct conf_number conf_numbers[] = {
 	ROW("deliver", "end-timeout", UNIT_SECONDS, deliver.timeouts.data_end, 1, DAY, 10 * MINUTE),
 	ROW("deliver", "quit-timeout", UNIT_SECONDS, deliver.timeouts.quit, 1, HOUR, 10),
 	ROW("deliver", "total-timeout", UNIT_SECONDS, deliver.timeouts.total, 1, 7 * DAY, 2 * HOUR),
+
+	ROW("auth", "workers", UNIT_COUNT, auth.workers, 1, 16, 2),
+	ROW("auth", "failures-max", UNIT_COUNT, auth.failures_max, 1, 100000, 10),
+	ROW("auth", "failure-window", UNIT_SECONDS, auth.failure_window, 1, DAY, 10 * MINUTE),
 
 	ROW("resolver", "timeout", UNIT_SECONDS, resolver.timeout, 1, 5 * MINUTE, 20),
 };

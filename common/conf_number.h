@@ -59,6 +59,13 @@ int	 conf_maildir_base(char *dst, size_t size, const char *path);
 int	 conf_hop_ok(const struct hop *);
 int	 conf_is_listener_name(const char *);
 int	 conf_is_login_name(const char *);
+int	 conf_is_service_name(const char *);			/* of PAM */
+/* Title of a tls-policy: "*", a domain, an address in net_addr_str()'s form, or ".below.it". */
+int	 conf_is_policy_name(const char *);
+/* Nobody but this machine's own can be at its other end: AUTH may go in clear. */
+int	 conf_listener_is_near(const struct conf_listener *);
+/* Bits of enum sasl_mechanism that auth { }'s source of passwords can serve. */
+unsigned conf_mechanisms(const struct conf *);
 int	 conf_is_user_prefix(const char *);
 /* recipient-delimiter: "", or some of !#$%&'*+-/=?^_`{|}~ */
 int	 conf_delimiter_ok(const char *);

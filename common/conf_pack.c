@@ -52,6 +52,9 @@ pack_listener(struct wr *w, const struct conf_listener *l)
 	wr_u8(w, (uint8_t)l->everybody);
 	wr_u8(w, (uint8_t)l->lmtp);
 	wr_u8(w, (uint8_t)l->tls);
+	wr_u8(w, (uint8_t)l->auth);
+	wr_u8(w, (uint8_t)l->client_certs);
+	wr_u8(w, (uint8_t)l->any_sender);
 	pack_prefixes(w, &l->proxy_from);
 	pack_prefixes(w, &l->xclient_from);
 	pack_prefixes(w, &l->xforward_from);
@@ -88,6 +91,48 @@ pack_cert(struct wr *w, const struct conf_cert *cert)
 }
 
 static void
+pack_policy(struct wr *w, const struct conf_tls_policy *p)
+{
+	wr_str(w, p->name);
+	wr_u8(w, (uint8_t)p->want);
+	pack_strings(w, p->names, p->nnames);
+	wr_u32(w, (uint32_t)p->nfingerprints);
+	for (size_t i = 0; i < p->nfingerprints; i++)
+		wr_raw(w, p->fingerprints[i], SPKI_HASH_LEN);
+	wr_u8(w, (uint8_t)p->resume);
+}
+
+static void
+pack_tls(struct wr *w, const struct conf *c)
+{
+	wr_u8(w, (uint8_t)c->tls_level);
+	wr_u32(w, (uint32_t)c->ncerts);
+	for (size_t i = 0; i < c->ncerts; i++)
+		pack_cert(w, &c->certs[i]);
+	wr_bytes(w, c->ca.p, c->ca.n);
+	wr_bytes(w, c->client_ca.p, c->client_ca.n);
+	wr_u32(w, (uint32_t)c->npolicies);
+	for (size_t i = 0; i < c->npolicies; i++)
+		pack_policy(w, &c->policies[i]);
+}
+
+static void
+pack_auth(struct wr *w, const struct conf *c)
+{
+	wr_u32(w, (uint32_t)c->nlogins);
+	for (size_t i = 0; i < c->nlogins; i++) {
+		wr_str(w, c->logins[i].name);
+		wr_str(w, c->logins[i].user);
+		wr_str(w, c->logins[i].password_path);
+	}
+	wr_u8(w, (uint8_t)c->auth.needed);
+	wr_str(w, c->auth.passwd_path);
+	wr_str(w, c->auth.dovecot_path);
+	wr_str(w, c->auth.pam_service);
+	wr_u8(w, (uint8_t)c->auth.mechanisms);
+}
+
+static void
 pack_all(struct wr *w, const struct conf *c)
 {
 	struct conf_prefixes	 relay_from;
@@ -115,15 +160,13 @@ pack_all(struct wr *w, const struct conf *c)
 	wr_u32(w, (uint32_t)c->ndomains);
 	for (size_t i = 0; i < c->ndomains; i++)
 		pack_domain(w, &c->domains[i]);
-	wr_u8(w, (uint8_t)c->tls_level);
-	wr_u32(w, (uint32_t)c->ncerts);
-	for (size_t i = 0; i < c->ncerts; i++)
-		pack_cert(w, &c->certs[i]);
+	pack_tls(w, c);
 	wr_u32(w, (uint32_t)c->nroutes);
 	for (size_t i = 0; i < c->nroutes; i++) {
 		wr_str(w, c->routes[i].name);
 		pack_hop(w, &c->routes[i].via);
 	}
+	pack_auth(w, c);
 	wr_u32(w, (uint32_t)c->queue.nretry);
 	for (size_t i = 0; i < c->queue.nretry; i++)
 		wr_u32(w, c->queue.retry[i]);

@@ -8,43 +8,29 @@
 
 #include "common/conf_form.h"
 #include "common/conf_number.h"
+#include "common/conf_unpack.h"
 #include "common/err.h"
 #include "common/limits.h"
-#include "common/wire.h"
 
 #define ARENA_FIRST	8192u
 #define UNPACKED_RATIO	24		/* most memory per packed octet: pointers and alignment */
 
 /* The fewest octets that each takes when packed: a one-letter name and the rest of its fields. */
-#define HOP_LEAST	7u
+#define HOP_LEAST	10u
 #define ROUTE_LEAST	(3u + HOP_LEAST)
 #define PREFIX_LEAST	(sizeof(struct net_addr) + 1)
 #define DOMAIN_LEAST	(3u + 1 + HOP_LEAST + 1 + 4 + 4 + 2 + 1 + 4)
-#define CERT_LEAST	(3u + 3 + 3 + 4 + SPKI_HASH_LEN + 4)
-#define LISTENER_LEAST	(3u + 1 + 2 + 1 + 1 + 1 + 3 * 4 + sizeof(struct net_addr) + 2 + 3 * 4)
+#define LISTENER_LEAST	(3u + 1 + 2 + 1 + 1 + 1 + 3 + 3 * 4 + sizeof(struct net_addr) + 2 + 3 * 4)
 
-#define DER_SEQUENCE	0x30		/* tag; X.690 8.9 */
-#define DER_LONG	0x80u		/* length in so many octets more; alone: not known, which DER does not allow */
-#define DER_LENGTH_MAX	3u		/* of them: CHAIN_MAX */
-
-/* What one unpacking shares: E_NOMEM in err; wrong contents fail the reader. */
-struct unpacker {
-	struct rd	 r;
-	struct arena	*mem;
-	struct slice	 image;
-	uint32_t	 ntables;	/* of the image; 0 if there is none */
-	int		 err;
-};
-
-static void
-expect(struct unpacker *u, int holds)
+void
+unpack_expect(struct unpacker *u, int holds)
 {
 	if (!holds)
 		rd_fail(&u->r);
 }
 
-static void *
-take_memory(struct unpacker *u, size_t n, size_t size)
+void *
+unpack_memory(struct unpacker *u, size_t n, size_t size)
 {
 	size_t	 total;
 	void	*p;
@@ -57,25 +43,25 @@ take_memory(struct unpacker *u, size_t n, size_t size)
 	return (p);
 }
 
-static const char *
-take_string(struct unpacker *u)
+const char *
+unpack_string(struct unpacker *u)
 {
 	uint16_t	 n = rd_u16(&u->r);
 	char		*p;
 
 	if (n > u->r.len)
 		rd_fail(&u->r);
-	if (u->r.err != E_OK || n == 0 || (p = take_memory(u, (size_t)n + 1, 1)) == NULL)
+	if (u->r.err != E_OK || n == 0 || (p = unpack_memory(u, (size_t)n + 1, 1)) == NULL)
 		return ("");
 	rd_raw(&u->r, p, n);
 	for (size_t i = 0; i < n; i++)
-		expect(u, (unsigned char)p[i] >= 0x20 && p[i] != 0x7f);
+		unpack_expect(u, (unsigned char)p[i] >= 0x20 && p[i] != 0x7f);
 	return (u->r.err == E_OK ? p : "");
 }
 
 /* A count of things that take at least so many octets each, and memory for them. */
-static size_t
-take_count(struct unpacker *u, size_t max, size_t least)
+size_t
+unpack_count(struct unpacker *u, size_t max, size_t least)
 {
 	uint32_t	 n = rd_u32(&u->r);
 
@@ -84,17 +70,17 @@ take_count(struct unpacker *u, size_t max, size_t least)
 	return (u->r.err == E_OK ? n : 0);
 }
 
-static const char **
-take_strings(struct unpacker *u, size_t max, size_t *count)
+const char **
+unpack_strings(struct unpacker *u, size_t max, size_t *count)
 {
-	size_t		 n = take_count(u, max, sizeof(uint16_t));
+	size_t		 n = unpack_count(u, max, sizeof(uint16_t));
 	const char	**list;
 
 	*count = 0;
-	if (n == 0 || (list = take_memory(u, n, sizeof(*list))) == NULL)
+	if (n == 0 || (list = unpack_memory(u, n, sizeof(*list))) == NULL)
 		return (NULL);
 	for (size_t i = 0; i < n; i++)
-		list[i] = take_string(u);
+		list[i] = unpack_string(u);
 	*count = n;
 	return (list);
 }
@@ -102,18 +88,18 @@ take_strings(struct unpacker *u, size_t max, size_t *count)
 static void
 take_prefixes(struct unpacker *u, struct conf_prefixes *list, size_t max)
 {
-	size_t			 n = take_count(u, max, PREFIX_LEAST);
+	size_t			 n = unpack_count(u, max, PREFIX_LEAST);
 	struct net_prefix	*p;
 	struct net_addr		 m;
 
-	if (n == 0 || (list->v = take_memory(u, n, sizeof(*list->v))) == NULL)
+	if (n == 0 || (list->v = unpack_memory(u, n, sizeof(*list->v))) == NULL)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		p = &list->v[i];
 		rd_raw(&u->r, p->addr.a, sizeof(p->addr.a));
 		p->len = rd_u8max(&u->r, 128);
 		m = net_addr_mask(&p->addr, p->len);
-		expect(u, net_addr_cmp(&m, &p->addr) == 0);
+		unpack_expect(u, net_addr_cmp(&m, &p->addr) == 0);
 	}
 	list->n = n;
 }
@@ -124,19 +110,19 @@ take_table(struct unpacker *u, struct table *t, enum table_type type)
 	t->id = rd_u32(&u->r);
 	t->image = u->image;
 	if (u->image.p != NULL)
-		expect(u, t->id <= u->ntables && table_type_is(t, type));
+		unpack_expect(u, t->id <= u->ntables && table_type_is(t, type));
 }
 
 static void
 take_hop(struct unpacker *u, struct hop *h)
 {
 	h->kind = (enum hop_kind)rd_u8max(&u->r, HOP_KINDS - 1);
-	h->host = take_string(u);
+	h->host = unpack_string(u);
 	h->port = rd_u16(&u->r);
 	h->implicit = rd_u8max(&u->r, 1);
-	h->login = take_string(u);
-	h->path = take_string(u);
-	expect(u, conf_hop_ok(h));
+	h->login = unpack_string(u);
+	h->path = unpack_string(u);
+	unpack_expect(u, conf_hop_ok(h));
 }
 
 static void
@@ -145,25 +131,28 @@ expect_mailbox(struct unpacker *u, const char *text)
 	struct addr	 a;
 
 	if (text[0] != '\0')
-		expect(u, addr_parse(&a, slice_str(text), NULL) == E_OK && strcmp(a.text, text) == 0);
+		unpack_expect(u, addr_parse(&a, slice_str(text), NULL) == E_OK && strcmp(a.text, text) == 0);
 }
 
 static void
 take_listeners(struct unpacker *u, struct conf *c)
 {
-	size_t			 n = take_count(u, LISTENERS_MAX, LISTENER_LEAST);
+	size_t			 n = unpack_count(u, LISTENERS_MAX, LISTENER_LEAST);
 	struct conf_listener	*l;
 
-	if (n == 0 || (c->listeners = take_memory(u, n, sizeof(*l))) == NULL)
+	if (n == 0 || (c->listeners = unpack_memory(u, n, sizeof(*l))) == NULL)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		l = &c->listeners[i];
-		l->name = take_string(u);
+		l->name = unpack_string(u);
 		l->kind = (enum listener_kind)rd_u8max(&u->r, LISTEN_UNIX);
-		l->path = take_string(u);
+		l->path = unpack_string(u);
 		l->everybody = rd_u8max(&u->r, 1);
 		l->lmtp = rd_u8max(&u->r, 1);
 		l->tls = (enum listener_tls)rd_u8max(&u->r, LISTEN_TLS_KINDS - 1);
+		l->auth = rd_u8max(&u->r, 1);
+		l->client_certs = rd_u8max(&u->r, 1);
+		l->any_sender = rd_u8max(&u->r, 1);
 		take_prefixes(u, &l->proxy_from, PREFIXES_MAX);
 		take_prefixes(u, &l->xclient_from, PREFIXES_MAX);
 		take_prefixes(u, &l->xforward_from, PREFIXES_MAX);
@@ -172,14 +161,14 @@ take_listeners(struct unpacker *u, struct conf *c)
 		l->connections = rd_u32(&u->r);
 		l->per_address = rd_u32(&u->r);
 		l->per_prefix = rd_u32(&u->r);
-		expect(u, conf_is_listener_name(l->name));
-		expect(u, l->kind == LISTEN_TCP ? l->port != 0 && l->path[0] == '\0' && !l->everybody :
+		unpack_expect(u, conf_is_listener_name(l->name));
+		unpack_expect(u, l->kind == LISTEN_TCP ? l->port != 0 && l->path[0] == '\0' && !l->everybody :
 		    l->port == 0 && conf_path_why(l->path, CONF_SOCKET_MAX, 0) == NULL);
-		expect(u, l->connections >= 1 && l->connections <= LISTENER_CONNECTIONS_MAX);
-		expect(u, l->per_address >= 1 && l->per_address <= LISTENER_CONNECTIONS_MAX);
-		expect(u, l->per_prefix >= 1 && l->per_prefix <= LISTENER_CONNECTIONS_MAX);
+		unpack_expect(u, l->connections >= 1 && l->connections <= LISTENER_CONNECTIONS_MAX);
+		unpack_expect(u, l->per_address >= 1 && l->per_address <= LISTENER_CONNECTIONS_MAX);
+		unpack_expect(u, l->per_prefix >= 1 && l->per_prefix <= LISTENER_CONNECTIONS_MAX);
 		for (size_t j = 0; j < i && u->r.err == E_OK; j++)
-			expect(u, strcmp(c->listeners[j].name, l->name) != 0);
+			unpack_expect(u, strcmp(c->listeners[j].name, l->name) != 0);
 	}
 	c->nlisteners = n;
 }
@@ -187,132 +176,52 @@ take_listeners(struct unpacker *u, struct conf *c)
 static void
 take_domain(struct unpacker *u, struct conf_domain *d)
 {
-	d->name = take_string(u);
+	d->name = unpack_string(u);
 	d->relay = rd_u8max(&u->r, 1);
 	take_hop(u, &d->deliver);
 	d->all = rd_u8max(&u->r, 1);
 	take_table(u, &d->recipients, TABLE_PRESENT);
 	take_table(u, &d->aliases, TABLE_TARGETS);
-	d->catch_all = take_string(u);
+	d->catch_all = unpack_string(u);
 	d->verify = rd_u8max(&u->r, 1);
 	take_prefixes(u, &d->etrn_from, PREFIXES_MAX);
-	expect(u, conf_is_domain(d->name));
-	expect(u, d->relay == (d->deliver.kind == HOP_MX));
-	expect(u, !d->all || d->recipients.id == 0);
-	expect(u, d->relay ? d->aliases.id == 0 && d->catch_all[0] == '\0' : !d->verify && d->etrn_from.n == 0);
+	unpack_expect(u, conf_is_domain(d->name));
+	unpack_expect(u, d->relay == (d->deliver.kind == HOP_MX));
+	unpack_expect(u, !d->all || d->recipients.id == 0);
+	unpack_expect(u, d->relay ? d->aliases.id == 0 && d->catch_all[0] == '\0' : !d->verify && d->etrn_from.n == 0);
 	expect_mailbox(u, d->catch_all);
 }
 
 static void
 take_domains(struct unpacker *u, struct conf *c)
 {
-	size_t	 n = take_count(u, CONF_BLOB_MAX, DOMAIN_LEAST);
+	size_t	 n = unpack_count(u, CONF_BLOB_MAX, DOMAIN_LEAST);
 
-	if (n == 0 || (c->domains = take_memory(u, n, sizeof(*c->domains))) == NULL)
+	if (n == 0 || (c->domains = unpack_memory(u, n, sizeof(*c->domains))) == NULL)
 		return;
 	for (size_t i = 0; i < n && u->r.err == E_OK; i++) {
 		take_domain(u, &c->domains[i]);
 		if (i != 0)
-			expect(u, strcmp(c->domains[i - 1].name, c->domains[i].name) < 0);
+			unpack_expect(u, strcmp(c->domains[i - 1].name, c->domains[i].name) < 0);
 	}
 	c->ndomains = n;
-}
-
-/* The next DER element of type SEQUENCE; 0 if there is none. */
-static int
-next_sequence(struct slice *der)
-{
-	const unsigned char	*p = (const unsigned char *)der->p;
-	size_t			 head = 2, n;
-
-	if (der->n < head || p[0] != DER_SEQUENCE || p[1] == DER_LONG || p[1] > (DER_LONG | DER_LENGTH_MAX))
-		return (0);
-	n = p[1];
-	if (p[1] > DER_LONG) {
-		head += p[1] & ~DER_LONG;
-		if (head > der->n)
-			return (0);
-		n = 0;
-		for (size_t i = 2; i < head; i++)
-			n = n << 8 | p[i];
-	}
-	if (n == 0 || n > der->n - head)
-		return (0);
-	*der = slice_make(der->p + head + n, der->n - head - n);
-	return (1);
-}
-
-/* Certificates as far as it can be told without reading them: one DER sequence behind the other. */
-static int
-is_chain(struct slice der)
-{
-	size_t	 n = 0;
-
-	while (der.n != 0) {
-		if (++n > CHAIN_CERTS_MAX || !next_sequence(&der))
-			return (0);
-	}
-	return (n != 0);
-}
-
-static void
-take_cert(struct unpacker *u, struct conf_cert *cert)
-{
-	struct slice	 chain;
-	const char	*name;
-	char		*p;
-
-	cert->name = take_string(u);
-	cert->certificate_path = take_string(u);
-	cert->key_path = take_string(u);
-	chain = rd_bytes(&u->r, CHAIN_MAX);
-	rd_raw(&u->r, cert->spki, sizeof(cert->spki));
-	cert->names = take_strings(u, CERT_NAMES_MAX, &cert->nnames);
-	expect(u, conf_is_domain(cert->name));
-	expect(u, conf_path_why(cert->certificate_path, CONF_PATH_MAX, 0) == NULL);
-	expect(u, conf_path_why(cert->key_path, CONF_PATH_MAX, 0) == NULL);
-	expect(u, is_chain(chain));
-	for (size_t i = 0; i < cert->nnames && u->r.err == E_OK; i++) {
-		name = cert->names[i];
-		expect(u, conf_is_domain(strncmp(name, "*.", 2) == 0 ? name + 2 : name));
-	}
-	if (u->r.err != E_OK || (p = take_memory(u, chain.n, 1)) == NULL)
-		return;
-	memcpy(p, chain.p, chain.n);
-	cert->chain = slice_make(p, chain.n);
-}
-
-static void
-take_tls(struct unpacker *u, struct conf *c)
-{
-	size_t	 n;
-
-	c->tls_level = (enum tls_level)rd_u8max(&u->r, TLS_LEVELS - 1);
-	n = take_count(u, CERTS_MAX, CERT_LEAST);
-	if (n != 0 && (c->certs = take_memory(u, n, sizeof(*c->certs))) == NULL)
-		return;
-	for (size_t i = 0; i < n && u->r.err == E_OK; i++)
-		take_cert(u, &c->certs[i]);
-	c->ncerts = n;
-	for (size_t i = 0; i < c->nlisteners && u->r.err == E_OK; i++)
-		expect(u, c->listeners[i].tls == LISTEN_CLEAR || n != 0);
 }
 
 static void
 take_routes(struct unpacker *u, struct conf *c)
 {
-	size_t			 n = take_count(u, CONF_BLOB_MAX, ROUTE_LEAST);
+	size_t			 n = unpack_count(u, CONF_BLOB_MAX, ROUTE_LEAST);
 	struct conf_route	*r;
 
-	if (n == 0 || (c->routes = take_memory(u, n, sizeof(*c->routes))) == NULL)
+	if (n == 0 || (c->routes = unpack_memory(u, n, sizeof(*c->routes))) == NULL)
 		return;
 	for (size_t i = 0; i < n && u->r.err == E_OK; i++) {
 		r = &c->routes[i];
-		r->name = take_string(u);
+		r->name = unpack_string(u);
 		take_hop(u, &r->via);
-		expect(u, strcmp(r->name, "*") == 0 || conf_is_domain(r->name));
+		unpack_expect(u, strcmp(r->name, "*") == 0 || conf_is_domain(r->name));
 		if (i != 0)
-			expect(u, conf_route_cmp(r[-1].name, r->name) < 0);
+			unpack_expect(u, conf_route_cmp(r[-1].name, r->name) < 0);
 	}
 	c->nroutes = n;
 }
@@ -320,14 +229,14 @@ take_routes(struct unpacker *u, struct conf *c)
 static void
 take_queue_retry(struct unpacker *u, struct conf *c)
 {
-	size_t	 n = take_count(u, RETRY_STEPS_MAX, sizeof(uint32_t));
+	size_t	 n = unpack_count(u, RETRY_STEPS_MAX, sizeof(uint32_t));
 
-	expect(u, n != 0);
-	if (n == 0 || (c->queue.retry = take_memory(u, n, sizeof(*c->queue.retry))) == NULL)
+	unpack_expect(u, n != 0);
+	if (n == 0 || (c->queue.retry = unpack_memory(u, n, sizeof(*c->queue.retry))) == NULL)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		c->queue.retry[i] = rd_u32(&u->r);
-		expect(u, c->queue.retry[i] != 0 && c->queue.retry[i] <= RETRY_STEP_MAX);
+		unpack_expect(u, c->queue.retry[i] != 0 && c->queue.retry[i] <= RETRY_STEP_MAX);
 	}
 	c->queue.nretry = n;
 }
@@ -341,7 +250,7 @@ expect_bind(struct unpacker *u, const char *text, int is4)
 
 	if (text[0] == '\0')
 		return;
-	expect(u, net_addr_parse(&ip, slice_str(text)) == E_OK && net_addr_is4(&ip) == is4 &&
+	unpack_expect(u, net_addr_parse(&ip, slice_str(text)) == E_OK && net_addr_is4(&ip) == is4 &&
 	    strcmp(net_addr_str(&ip, own), text) == 0);
 }
 
@@ -351,17 +260,17 @@ take_resolver(struct unpacker *u, struct conf *c)
 	struct slice	 anchor;
 	size_t		 n;
 
-	c->resolver.forward = take_strings(u, FORWARDS_MAX, &c->resolver.nforward);
+	c->resolver.forward = unpack_strings(u, FORWARDS_MAX, &c->resolver.nforward);
 	for (size_t i = 0; i < c->resolver.nforward; i++)
-		expect(u, conf_is_server(c->resolver.forward[i]));
-	n = take_count(u, FORWARDS_MAX, 2 * sizeof(uint16_t));
-	if (n != 0 && ((c->resolver.stub_zone = take_memory(u, n, sizeof(char *))) == NULL ||
-	    (c->resolver.stub_server = take_memory(u, n, sizeof(char *))) == NULL))
+		unpack_expect(u, conf_is_server(c->resolver.forward[i]));
+	n = unpack_count(u, FORWARDS_MAX, 2 * sizeof(uint16_t));
+	if (n != 0 && ((c->resolver.stub_zone = unpack_memory(u, n, sizeof(char *))) == NULL ||
+	    (c->resolver.stub_server = unpack_memory(u, n, sizeof(char *))) == NULL))
 		return;
 	for (size_t i = 0; i < n; i++) {
-		c->resolver.stub_zone[i] = take_string(u);
-		c->resolver.stub_server[i] = take_string(u);
-		expect(u, conf_is_domain(c->resolver.stub_zone[i]) &&
+		c->resolver.stub_zone[i] = unpack_string(u);
+		c->resolver.stub_server[i] = unpack_string(u);
+		unpack_expect(u, conf_is_domain(c->resolver.stub_zone[i]) &&
 		    conf_is_server(c->resolver.stub_server[i]));
 	}
 	c->resolver.nstub = n;
@@ -369,7 +278,7 @@ take_resolver(struct unpacker *u, struct conf *c)
 	for (size_t i = 0; i < anchor.n; i++) {
 		unsigned char	 ch = (unsigned char)anchor.p[i];
 
-		expect(u, ch == '\n' || ch == '\t' || (ch >= 0x20 && ch <= 0x7e));
+		unpack_expect(u, ch == '\n' || ch == '\t' || (ch >= 0x20 && ch <= 0x7e));
 	}
 	c->resolver.trust_anchor = arena_strdup(u->mem, anchor);
 	if (c->resolver.trust_anchor == NULL) {
@@ -387,11 +296,11 @@ take_numbers(struct unpacker *u, struct conf *c)
 	for (size_t i = 0; i < conf_nnumbers; i++) {
 		n = &conf_numbers[i];
 		v = rd_u64(&u->r);
-		expect(u, v >= n->min && v <= n->max);
+		unpack_expect(u, v >= n->min && v <= n->max);
 		conf_number_set(c, n, v);
 	}
-	expect(u, c->queue.reserve < c->queue.store_max);
-	expect(u, c->smtpd.line_max == 0 || c->smtpd.line_max >= SMTPD_LINE_LEAST);
+	unpack_expect(u, c->queue.reserve < c->queue.store_max);
+	unpack_expect(u, c->smtpd.line_max == 0 || c->smtpd.line_max >= SMTPD_LINE_LEAST);
 }
 
 static void
@@ -399,22 +308,22 @@ unpack_all(struct unpacker *u, struct conf *c)
 {
 	struct conf_prefixes	 relay_from = { 0 };
 
-	expect(u, rd_u32(&u->r) == CONF_MAGIC);
-	expect(u, rd_u16(&u->r) == CONF_VERSION);
-	c->hostname = take_string(u);
-	c->directory = take_string(u);
-	c->runtime = take_string(u);
-	c->user_prefix = take_string(u);
+	unpack_expect(u, rd_u32(&u->r) == CONF_MAGIC);
+	unpack_expect(u, rd_u16(&u->r) == CONF_VERSION);
+	c->hostname = unpack_string(u);
+	c->directory = unpack_string(u);
+	c->runtime = unpack_string(u);
+	c->user_prefix = unpack_string(u);
 	c->log = (enum log_kind)rd_u8max(&u->r, LOG_TO_STDERR);
-	c->postmaster = take_string(u);
-	expect(u, conf_is_domain(c->hostname));
-	expect(u, conf_path_why(c->directory, CONF_PATH_MAX, 0) == NULL);
-	expect(u, conf_path_why(c->runtime, CONF_RUNTIME_MAX, 0) == NULL);
-	expect(u, conf_is_user_prefix(c->user_prefix));
+	c->postmaster = unpack_string(u);
+	unpack_expect(u, conf_is_domain(c->hostname));
+	unpack_expect(u, conf_path_why(c->directory, CONF_PATH_MAX, 0) == NULL);
+	unpack_expect(u, conf_path_why(c->runtime, CONF_RUNTIME_MAX, 0) == NULL);
+	unpack_expect(u, conf_is_user_prefix(c->user_prefix));
 	expect_mailbox(u, c->postmaster);
 	take_numbers(u, c);
-	c->recipient_delimiter = take_string(u);
-	expect(u, conf_delimiter_ok(c->recipient_delimiter));
+	c->recipient_delimiter = unpack_string(u);
+	unpack_expect(u, conf_delimiter_ok(c->recipient_delimiter));
 	for (size_t i = 0; i < conf_nmaps; i++)
 		take_table(u, conf_map_table(c, &conf_maps[i]), conf_maps[i].type);
 	take_prefixes(u, &relay_from, RELAY_FROM_MAX);
@@ -424,11 +333,12 @@ unpack_all(struct unpacker *u, struct conf *c)
 	take_prefixes(u, &c->smtpd.expn_from, PREFIXES_MAX);
 	take_listeners(u, c);
 	take_domains(u, c);
-	take_tls(u, c);
+	conf_unpack_tls(u, c);
 	take_routes(u, c);
+	conf_unpack_auth(u, c);
 	take_queue_retry(u, c);
-	c->deliver.bind4 = take_string(u);
-	c->deliver.bind6 = take_string(u);
+	c->deliver.bind4 = unpack_string(u);
+	c->deliver.bind6 = unpack_string(u);
 	expect_bind(u, c->deliver.bind4, 1);
 	expect_bind(u, c->deliver.bind6, 0);
 	take_resolver(u, c);

@@ -50,6 +50,9 @@
 /* AUTH. */
 #define SASL_LINE_MAX		12288	/* octets of base64 of one step, RFC 4954 4 */
 #define SASL_DATA_MAX		(SASL_LINE_MAX / 4 * 3)	/* and decoded */
+#define AUTH_LINE_MAX		(SASL_LINE_MAX + 64)	/* a command with such a step behind it: verb, mechanism, CRLF */
+#define AUTH_PARAM_MAX		500	/* octets of MAIL's AUTH=, RFC 4954 3 (5) */
+#define SESSION_AUTH_FAILURES_MAX 5	/* of one session; the last one is told by 421 */
 #define SASL_BINDING_MAX	64	/* octets of channel binding */
 #define SASL_OPEN_MAX		4096	/* exchanges of one peer of auth that are open */
 #define PASSWORD_MAX		1024	/* octets */
@@ -57,8 +60,18 @@
 #define SCRAM_ITERATIONS_MAX	10000000	/* more takes seconds */
 #define SCRAM_ITERATIONS	15000	/* of an entry that we make: RFC 7677 4 */
 #define SCRAM_SALT_MAX		64	/* octets of a salt */
+#define SCRAM_MESSAGE_MAX	4096	/* octets of one message of a next hop's SCRAM */
 #define LOGINS_MAX		256	/* login sections */
 #define LOGIN_TITLE_MAX		63	/* octets of such a section's title */
+#define LOGIN_FILE_MAX		4096	/* octets of its password file, of which the first line counts */
+#define CREDENTIALS_OPEN_MAX	1024	/* logins of ours that one deliver has under way */
+#define CREDENTIALS_HASHING_MAX	64	/* of them that wait for a thread */
+#define DOVECOT_LINE_MAX	16384	/* octets of a line from Dovecot's auth service */
+#define DOVECOT_SEND_MAX	8191	/* octets of a line to it, LF counted: it drops a client that sends longer ones */
+#define DOVECOT_HELLO_MAX	128	/* lines of its handshake */
+#define PAM_SLOTS		8	/* questions that PAM is asked at once */
+#define PAM_WAITING_MAX		256	/* questions that wait for that; more get SASL_TEMPORARY */
+#define PAM_TIME_S		30	/* seconds for one question, its wait not counted */
 #define PAM_SERVICE_MAX		63	/* octets of a PAM service's name */
 
 /* TLS. */

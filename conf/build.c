@@ -26,6 +26,7 @@ set_defaults(struct build *b)
 	c->tls_level = TLS_INTERMEDIATE;
 	c->postmaster = c->recipient_delimiter = "";
 	c->deliver.bind4 = c->deliver.bind6 = "";
+	c->auth.passwd_path = c->auth.dovecot_path = c->auth.pam_service = "";
 	for (size_t i = 0; i < conf_nnumbers; i++)
 		conf_number_set(c, &conf_numbers[i], conf_numbers[i].def);
 }

@@ -54,6 +54,7 @@ sample(void)
 		.queue = { .nretry = 2, .retry = retry }, .deliver = { .bind4 = "192.0.2.1", .bind6 = "" },
 		.resolver = { .nforward = 1, .forward = forward, .nstub = 1, .stub_zone = zone,
 		    .stub_server = server, .trust_anchor = ". IN DS 1 2 3 AB\n" },
+		.auth = { .passwd_path = "", .dovecot_path = "", .pam_service = "" },
 	};
 
 	for (size_t i = 0; i < conf_nnumbers; i++)

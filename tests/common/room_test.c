@@ -245,6 +245,7 @@ conf_fd(uint64_t limit)
 	c.queue.retry = retry;
 	c.deliver.bind4 = c.deliver.bind6 = "";
 	c.resolver.trust_anchor = "";
+	c.auth.passwd_path = c.auth.dovecot_path = c.auth.pam_service = "";
 	assert_int_equal(conf_pack(&c, &packed), E_OK);
 	memfd = conf_to_memfd(packed);
 	assert_true(memfd >= 0);

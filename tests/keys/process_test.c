@@ -140,6 +140,7 @@ send_conf(uint64_t generation, EVP_PKEY **k, size_t n)
 	c.queue.nretry = 1;
 	c.queue.retry = &retry;
 	c.resolver.trust_anchor = "";
+	c.auth.passwd_path = c.auth.dovecot_path = c.auth.pam_service = "";
 	c.ncerts = n;
 	c.certs = certs;
 	for (size_t i = 0; i < n; i++) {

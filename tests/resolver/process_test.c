@@ -164,6 +164,7 @@ send_conf(uint32_t timeout)
 	c.resolver.stub_zone = &zone;
 	c.resolver.stub_server = &server;
 	c.resolver.trust_anchor = "";
+	c.auth.passwd_path = c.auth.dovecot_path = c.auth.pam_service = "";
 	c.resolver.timeout = timeout;
 	assert_int_equal(conf_pack(&c, &packed), E_OK);
 	fd = conf_to_memfd(packed);

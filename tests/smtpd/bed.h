@@ -197,6 +197,8 @@ make_conf(void)
 	c.deliver.bind4 = c.deliver.bind6 = "";
 	c.deliver.port = 25;
 	c.resolver.trust_anchor = "";
+	c.auth.passwd_path = c.auth.dovecot_path = c.auth.pam_service = "";
+	c.auth.workers = c.auth.failures_max = c.auth.failure_window = c.smtpd.submission_processes = 1;
 	c.resolver.timeout = 20;
 	if (bed_tweak != NULL)
 		bed_tweak(&c, l);
