@@ -153,6 +153,12 @@ room_name(unsigned room)
 }
 
 const char *
+role_suffix(unsigned role)
+{
+	return (role == ROLE_MAILBOX ? "-mailbox" : role == ROLE_SUBMISSION ? "-submission" : "");
+}
+
+const char *
 stage_name(unsigned stage)
 {
 	static const char *const names[STAGES] = {

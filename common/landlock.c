@@ -21,6 +21,7 @@
 #define LL_RULE_PATH		1
 #define LL_RULE_PORT		2
 
+#define LL_FS_EXECUTE		(1ull << 0)
 #define LL_FS_WRITE_FILE	(1ull << 1)
 #define LL_FS_READ_FILE		(1ull << 2)
 #define LL_FS_READ_DIR		(1ull << 3)
@@ -134,6 +135,8 @@ landlock_prepare(const struct sandbox *sb, const struct sandbox_run *run, int *a
 	    LL_FS_TRUNCATE;
 	if ((sb->groups & SB_MAILDIR) != 0)
 		access |= LL_FS_MAKE_DIR | LL_FS_REFER;
+	if (sb->files_read)
+		access = LL_FS_EXECUTE | LL_FS_READ_FILE | LL_FS_READ_DIR;
 	for (i = 0; i < run->ndirs; i++)
 		allow_dir(ruleset, run->dirs[i], access & set.fs);
 

@@ -324,6 +324,32 @@ on_key(struct room *room, struct rd *payload, int fd)
 }
 
 static int
+on_secret(struct room *room, struct rd *payload, int fd)
+{
+	struct ipc_secret	m;
+
+	if (ipc_unpack_secret(payload, &m) != E_OK || room->ops->secret == NULL) {
+		close(fd);
+		return (E_PROTO);
+	}
+	room->ops->secret(room, &m, fd);
+	return (E_OK);
+}
+
+static int
+on_dovecot(struct room *room, struct rd *payload, int fd)
+{
+	struct ipc_empty	m;
+
+	if (ipc_unpack_empty(payload, &m) != E_OK || room->ops->dovecot == NULL) {
+		close(fd);
+		return (E_PROTO);
+	}
+	room->ops->dovecot(room, fd);
+	return (E_OK);
+}
+
+static int
 on_ticket_keys(struct room *room, struct rd *payload)
 {
 	struct ipc_ticket_keys	m = { .n = 0 };
@@ -463,6 +489,10 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *payload, int fd)
 		return (on_listener_end(room, payload));
 	case IPC_KEY:
 		return (on_key(room, payload, fd));
+	case IPC_SECRET:
+		return (on_secret(room, payload, fd));
+	case IPC_DOVECOT:
+		return (on_dovecot(room, payload, fd));
 	case IPC_TICKET_KEYS:
 		return (on_ticket_keys(room, payload));
 	case IPC_CHANNEL:

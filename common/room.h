@@ -29,6 +29,8 @@ struct room_ops {
 	void	(*listener)(struct room *, const struct ipc_listener *, int fd);	/* takes fd; smtpd only */
 	void	(*listener_end)(struct room *, const struct ipc_listener *);
 	void	(*key)(struct room *, const struct ipc_key *, int fd);	/* takes fd; keys only; also before GO */
+	void	(*secret)(struct room *, const struct ipc_secret *, int fd);	/* takes fd, a sealed memory file at its beginning; auth only; also before GO */
+	void	(*dovecot)(struct room *, int fd);	/* takes fd, a non-blocking stream to Dovecot's auth service; auth only; also before GO */
 	void	(*ticket_keys)(struct room *, const struct ipc_ticket_keys *);	/* smtpd only; wiped after the call; also before GO */
 	/* A snapshot that will be used unless somebody refuses it: what is needed for it is made ready now.  Also
 	 * before GO.  May be NULL. */

@@ -84,11 +84,18 @@ change_root(const struct sandbox_run *run)
 }
 
 static void
-change_ids(const struct sandbox_run *run)
+change_ids(const struct sandbox *sb, const struct sandbox_run *run)
 {
 	uid_t	r, e, s;
 	gid_t	rg, eg, sg;
 
+	if (run->privileged && sb->keep_root) {
+		if (run->uid != 0 || run->gid != 0 || getuid() != 0 || geteuid() != 0)
+			log_fatal("sandbox: uid %u is not root, which is needed", run->uid);
+		if (setgroups(0, NULL) == -1 || setresgid(0, 0, 0) == -1 || getgroups(0, NULL) != 0)
+			log_fatal("sandbox: groups: %s", strerror(errno));
+		return;
+	}
 	if (run->privileged) {
 		if (run->uid == 0 || run->gid == 0)
 			log_fatal("sandbox: refusing to run as root");
@@ -145,9 +152,13 @@ drop_capabilities(void)
 
 /* Try to get it back, and fail. */
 static void
-regain(void)
+regain(const struct sandbox *sb, const struct sandbox_run *run)
 {
-	if (setresuid(0, 0, 0) == 0 || setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0)
+	/* Who keeps the uid must not have its rights: without a capability it is a name. */
+	if (run->privileged && sb->keep_root) {
+		if (setresuid(1, 1, 1) == 0)
+			log_fatal("sandbox: root's rights remain");
+	} else if (setresuid(0, 0, 0) == 0 || setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0)
 		log_fatal("sandbox: root could be regained");
 	if (chroot("/") == 0)
 		log_fatal("sandbox: the root directory could be changed again");
@@ -193,9 +204,9 @@ sandbox_enter(const struct sandbox *sb, const struct sandbox_run *run)
 	if (run->privileged)
 		drop_bounding();
 	change_root(run);
-	change_ids(run);
+	change_ids(sb, run);
 	drop_capabilities();
-	regain();
+	regain(sb, run);
 	set_flags();
 	if (ruleset != -1)
 		landlock_enforce(ruleset, abi);

@@ -46,6 +46,8 @@ struct sandbox {
 	uint64_t	 data_max;	/* RLIMIT_DATA; 0 leaves it */
 	uint64_t	 file_max;	/* RLIMIT_FSIZE; UINT64_MAX leaves it, 0 forbids writing files */
 	int		 net_none;	/* no way to make a socket */
+	int		 keep_root;	/* started as root, it stays uid 0, without any capability: what it asks looks at the uid */
+	int		 files_read;	/* Landlock: run's dirs are for reading, and for mapping code from, not for writing */
 };
 
 #define SANDBOX_DIRS_MAX 16
@@ -55,7 +57,7 @@ struct sandbox_run {			/* what is only known at run time */
 	uint32_t	 uid, gid;
 	const char	*root;		/* new root directory if privileged; NULL or "" for none */
 	uint64_t	 nofile;	/* RLIMIT_NOFILE, at most what the hard limit allows */
-	size_t		 ndirs;		/* Landlock: read and write beneath these (paths as seen before the change of root); else no file at all */
+	size_t		 ndirs;		/* Landlock: read and write (or as files_read says) beneath these (paths as seen before the change of root); else no file at all */
 	const char	*dirs[SANDBOX_DIRS_MAX];
 	size_t		 nports;	/* Landlock ABI 4: TCP connect to these ports only; 0 with SB_CONNECT is any */
 	uint16_t	 ports[SANDBOX_PORTS_MAX];

@@ -183,7 +183,8 @@ json_daemon(const struct ipc_ctl_daemon *d)
 	put(o, &ok, "name", str(room_name(d->room)));
 	put(o, &ok, "instance", num(d->instance));
 	put(o, &ok, "role", d->role == ROLE_REMOTE ? str("remote") :
-	    d->role == ROLE_MAILBOX ? str("mailbox") : json_null());
+	    d->role == ROLE_MAILBOX ? str("mailbox") :
+	    d->role == ROLE_SUBMISSION ? str("submission") : json_null());
 	put(o, &ok, "pid", d->pid != 0 ? num(d->pid) : json_null());
 	put(o, &ok, "state", str(d->state));
 	put(o, &ok, "restarts", num(d->restarts));

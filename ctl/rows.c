@@ -225,14 +225,14 @@ print_daemon(struct rows *r, const struct ipc_ctl_daemon *d)
 	char	name[48], pid[CELL_LEN] = "-", up[CELL_LEN], state[ESCAPED(sizeof(d->state))];
 
 	if (r->header)
-		(void)fprintf(r->out, "%-18s %7s %8s %8s %8s  %s\n", "DAEMON", "PID", "SINCE", "RESTARTS",
+		(void)fprintf(r->out, "%-19s %7s %8s %8s %8s  %s\n", "DAEMON", "PID", "SINCE", "RESTARTS",
 		    "LOG-LOST", "STATE");
 	r->header = 0;
 	(void)snprintf(name, sizeof(name), "%s%s/%" PRIu32, room_name(d->room),
-	    d->role == ROLE_MAILBOX ? "-mailbox" : "", d->instance);
+	    role_suffix(d->role), d->instance);
 	if (d->pid != 0)
 		(void)snprintf(pid, sizeof(pid), "%" PRIu32, d->pid);
-	(void)fprintf(r->out, "%-18s %7s %8s %8" PRIu32 " %8" PRIu64 "  %s\n", name, pid,
+	(void)fprintf(r->out, "%-19s %7s %8s %8" PRIu32 " %8" PRIu64 "  %s\n", name, pid,
 	    cell_age(d->since, r->now, up), d->restarts, d->log_dropped,
 	    cell_plain(state, sizeof(state), d->state, strlen(d->state)));
 }

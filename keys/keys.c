@@ -315,7 +315,7 @@ on_peer(struct room *room, const struct ipc_channel *m, int fd)
 	/* One process has one channel: with a new one the old one is over. */
 	for (p = keys.peers; p != NULL; p = next) {
 		next = p->next;
-		if (p->ipc.peer == m->room && p->ipc.instance == m->instance)
+		if (p->ipc.peer == m->room && p->ipc.instance == m->instance && p->ipc.role == m->role)
 			on_closed(&p->ipc, E_CLOSED);
 	}
 	if ((p = calloc(1, sizeof(*p))) == NULL || (p->ring = calloc(SIGN_WAITING_MAX, sizeof(*p->ring))) == NULL)
@@ -323,6 +323,7 @@ on_peer(struct room *room, const struct ipc_channel *m, int fd)
 	if (ipc_open(&p->ipc, &room->loop, fd, room->self, m->room, &peer_ops, p) != E_OK)
 		log_fatal("cannot open the channel to %s[%u]", room_name(m->room), m->instance);
 	p->ipc.instance = m->instance;
+	p->ipc.role = m->role;
 	p->next = keys.peers;
 	keys.peers = p;
 }

@@ -41,7 +41,7 @@ on_peer_broken(struct daemon *d, const struct ipc_channel *c)
 	}
 	if (i == DAEMONS_MAX)
 		return (E_OK);		/* a reload took it away meanwhile */
-	if (!plan_talk(&d->item, &peer->item))
+	if (!plan_talk(&d->item, &peer->item, NULL))
 		return (E_PROTO);
 	if (d->item.room == ROOM_QUEUE)
 		daemon_broken(peer, "broke the message table to queue");
@@ -270,6 +270,9 @@ fill_root(const struct daemon *d, char *dst, size_t size)
 			return (E_LIMIT);
 		return (paths_common(dst, size, &dirs));
 	}
+	/* Its modules read what the host's own files say of users. */
+	if (d->item.room == ROOM_PAM)
+		return (slice_copy(SLICE_LIT("/"), dst, size));
 	n = snprintf(dst, size, "%s/%s", c->directory, d->item.room == ROOM_QUEUE ? "store" :
 	    d->item.room == ROOM_PICKUP ? "drop" : "empty");
 	return (n < 0 || (size_t)n >= size ? E_LIMIT : E_OK);
@@ -305,8 +308,10 @@ channel_greet(struct daemon *d)
 	d->want_log = 0;
 	channel_send_log(d);
 	if (d->item.room == ROOM_SMTPD) {
-		for (i = 0; i < m->listeners.n; i++)
-			channel_send_listener(d, &m->listeners, i);
+		for (i = 0; i < m->listeners.n; i++) {
+			if (m->listeners.l[i].role == d->item.role)
+				channel_send_listener(d, &m->listeners, i);
+		}
 		tickets_send(d);
 	}
 }
@@ -357,7 +362,8 @@ channels_rejoin(struct master *m)
 		a = &m->daemon[i];
 		for (k = 0; k < DAEMONS_MAX && a->rejoin != 0; k++) {
 			b = &m->daemon[k];
-			if ((a->rejoin & UINT64_C(1) << k) == 0 || !is_living(a) || !is_living(b))
+			if ((a->rejoin & UINT64_C(1) << k) == 0 || !is_living(a) || !is_living(b) ||
+			    !plan_talk(&a->item, &b->item, m->conf))
 				continue;
 			log_warn("daemon %s: new channel to %s, which it says broke the message table",
 			    a->name, b->name);
@@ -378,7 +384,7 @@ channels_join(struct master *m, uint64_t set)
 			a = &m->daemon[i];
 			b = &m->daemon[k];
 			if ((set & (UINT64_C(1) << i | UINT64_C(1) << k)) != 0 && is_living(a) &&
-			    is_living(b) && plan_talk(&a->item, &b->item))
+			    is_living(b) && plan_talk(&a->item, &b->item, m->conf))
 				join(a, b);
 		}
 	}

@@ -36,6 +36,10 @@ room_program(unsigned room)
 		return ("postern-pickup");
 	case ROOM_KEYS:
 		return ("postern-keys");
+	case ROOM_AUTH:
+		return ("postern-auth");
+	case ROOM_PAM:
+		return ("postern-pam");
 	default:
 		return ("postern-deliver");
 	}
@@ -113,7 +117,7 @@ daemon_add(struct master *m, const struct plan_item *item)
 	supervise_init(&d->sv);
 	d->sv.stop_ms = plan_stop_ms(item->room);
 	(void)snprintf(d->name, sizeof(d->name), "%s%s[%u]", room_name(item->room),
-	    item->role == ROLE_MAILBOX ? "-mailbox" : "", (unsigned)item->instance);
+	    role_suffix(item->role), (unsigned)item->instance);
 	return (d);
 }
 

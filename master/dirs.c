@@ -63,6 +63,7 @@ ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
 	if (!ids->privileged) {
 		ids->smtpd = (struct owner){ geteuid(), getegid() };
 		ids->queue = ids->resolver = ids->deliver = ids->mailbox = ids->pickup = ids->keys = ids->smtpd;
+		ids->auth = ids->submission = ids->pam = ids->smtpd;
 		ids->admin = getegid();
 		return (E_OK);
 	}
@@ -77,6 +78,9 @@ ids_find(struct ids *ids, const struct conf *c, char *err, size_t size)
 		return (E_NOTFOUND);
 	if (c->ncerts != 0 && id_find(&ids->keys, p, "keys", err, size) != E_OK)
 		return (E_NOTFOUND);
+	if (c->auth.needed && (id_find(&ids->auth, p, "auth", err, size) != E_OK ||
+	    id_find(&ids->submission, p, "submission", err, size) != E_OK))
+		return (E_NOTFOUND);
 	return (group_find(&ids->admin, p, ADMIN_GROUP, err, size));
 }
 
@@ -85,7 +89,7 @@ ids_of(const struct ids *ids, unsigned room, enum role role)
 {
 	switch (room) {
 	case ROOM_SMTPD:
-		return (&ids->smtpd);
+		return (role == ROLE_SUBMISSION ? &ids->submission : &ids->smtpd);
 	case ROOM_QUEUE:
 		return (&ids->queue);
 	case ROOM_RESOLVER:
@@ -94,6 +98,10 @@ ids_of(const struct ids *ids, unsigned room, enum role role)
 		return (&ids->pickup);
 	case ROOM_KEYS:
 		return (&ids->keys);
+	case ROOM_AUTH:
+		return (&ids->auth);
+	case ROOM_PAM:
+		return (&ids->pam);
 	default:
 		return (role == ROLE_MAILBOX ? &ids->mailbox : &ids->deliver);
 	}

@@ -32,6 +32,9 @@ struct ids {
 	struct owner	smtpd, queue, resolver, deliver, mailbox;
 	struct owner	pickup;		/* its group is postern-drop */
 	struct owner	keys;		/* with certificates */
+	struct owner	auth;		/* with AUTH or logins */
+	struct owner	submission;	/* smtpd of listeners with AUTH */
+	struct owner	pam;		/* root, as what it asks wants to be asked by root */
 	gid_t		admin;		/* of the control socket */
 };
 

@@ -76,7 +76,7 @@ listen_find(const struct listeners *ls, const struct listener *l)
 {
 	const struct listener *f = find_socket(ls, l);
 
-	return (f != NULL && strcmp(f->name, l->name) == 0 ? f : NULL);
+	return (f != NULL && f->role == l->role && strcmp(f->name, l->name) == 0 ? f : NULL);
 }
 
 #define WHERE_LEN	(CONF_SOCKET_MAX + 64)
@@ -152,7 +152,7 @@ bind_all(struct listener *l, const struct listener *was, unsigned nproc, gid_t a
 }
 
 int
-listen_prepare(struct listeners *ls, const struct listeners *old, const struct conf *c, unsigned nproc,
+listen_prepare(struct listeners *ls, const struct listeners *old, const struct conf *c, const struct plan *plan,
     gid_t admin, char *err, size_t size)
 {
 	const struct listener *was;
@@ -161,7 +161,7 @@ listen_prepare(struct listeners *ls, const struct listeners *old, const struct c
 	unsigned k;
 
 	ls->n = 0;
-	if (c->nlisteners > LISTENERS_MAX || nproc > SMTPD_MAX) {
+	if (c->nlisteners > LISTENERS_MAX) {
 		(void)snprintf(err, size, "more than %d listeners", LISTENERS_MAX);
 		return (E_LIMIT);
 	}
@@ -170,6 +170,7 @@ listen_prepare(struct listeners *ls, const struct listeners *old, const struct c
 		memset(l, 0, sizeof(*l));
 		(void)snprintf(l->name, sizeof(l->name), "%s", c->listeners[i].name);
 		l->kind = c->listeners[i].kind;
+		l->role = plan_listener_role(&c->listeners[i]);
 		l->everybody = c->listeners[i].everybody;
 		if (l->kind == LISTEN_UNIX &&
 		    slice_copy(slice_str(c->listeners[i].path), l->path, sizeof(l->path)) != E_OK) {
@@ -195,7 +196,7 @@ listen_prepare(struct listeners *ls, const struct listeners *old, const struct c
 	/* Only now, since our own socket for all addresses would look like somebody else's. */
 	for (i = 0; i < ls->n; i++) {
 		l = &ls->l[i];
-		if (bind_all(l, find_socket(old, l), nproc, admin, err, size) != E_OK)
+		if (bind_all(l, find_socket(old, l), plan_count(plan, ROOM_SMTPD, l->role), admin, err, size) != E_OK)
 			goto fail;
 	}
 	return (E_OK);

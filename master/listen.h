@@ -25,6 +25,7 @@ struct listener {
 	char		name[64];
 	enum listener_kind kind;
 	char		path[CONF_SOCKET_MAX + 1];	/* LISTEN_UNIX */
+	enum role	role;		/* of the smtpd processes that accept from it */
 	int		everybody;	/* may connect to it, else the admin group */
 	dev_t		dev;		/* of the path as we made it: nothing else is ever removed */
 	ino_t		ino;
@@ -40,15 +41,15 @@ struct listeners {
 };
 
 /*
- * Sockets for all of the snapshot's listeners and nproc processes, those of old taken over where address
- * and port are the same.  E_IO or E_EXISTS with a line in err; nothing of old is changed then.
+ * Sockets for all of the snapshot's listeners and the plan's smtpd processes of their roles, those of old taken over where
+ * address and port are the same, also when the role is another.  E_IO or E_EXISTS with a line in err; nothing of old is changed then.
  */
-int	listen_prepare(struct listeners *, const struct listeners *old, const struct conf *, unsigned nproc,
+int	listen_prepare(struct listeners *, const struct listeners *old, const struct conf *, const struct plan *,
 	    gid_t admin, char *err, size_t size);
 void	listen_abort(struct listeners *);				/* close what listen_prepare() bound anew */
 void	listen_commit(struct listeners *, struct listeners *old);	/* moves it to old, closes what old had and it has not */
 void	listen_close(struct listeners *);
-/* The one with this name, address and port or path, or NULL. */
+/* The one with this name, address and port or path, for the same role; or NULL. */
 const struct listener *listen_find(const struct listeners *, const struct listener *);
 
 /* listen_unix.c: bound, listening, with owner and mode; -1 and a reason in err. */

@@ -33,11 +33,8 @@ open_resources(struct master *m)
 	char err[MASTER_ERR_MAX];
 	static struct listeners fresh;
 	struct plan plan;
-	size_t i;
 
 	plan_make(&plan, m->conf, m->processors);
-	for (i = 0; i < plan.n; i++)
-		m->nsmtpd += plan.item[i].room == ROOM_SMTPD;
 	if (ids_find(&m->ids, m->conf, err, sizeof(err)) != E_OK ||
 	    dirs_base(m->conf, &m->ids, err, sizeof(err)) != E_OK ||
 	    pidfile_lock(&m->pid_fd, m->conf->runtime, err, sizeof(err)) != E_OK ||
@@ -45,7 +42,7 @@ open_resources(struct master *m)
 	    dirs_spool(m->conf, &m->ids, err, sizeof(err)) != E_OK ||
 	    dirs_mail(m->conf, &m->ids, 1, err, sizeof(err)) != E_OK ||
 	    dirs_drop(m->conf, &m->ids, 1, err, sizeof(err)) != E_OK ||
-	    listen_prepare(&fresh, &m->listeners, m->conf, m->nsmtpd, m->ids.admin, err,
+	    listen_prepare(&fresh, &m->listeners, m->conf, &plan, m->ids.admin, err,
 	    sizeof(err)) != E_OK ||
 	    control_open(m, err, sizeof(err)) != E_OK)
 		log_fatal("%s", err);

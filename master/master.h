@@ -104,7 +104,6 @@ struct master {
 	int64_t		 check_began;	/* epoch ns: when the checker that runs or ran last was started */
 
 	struct listeners listeners;
-	unsigned	 nsmtpd;
 	struct daemon	 daemon[DAEMONS_MAX];
 
 	int		 started;	/* every daemon has been READY once */

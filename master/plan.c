@@ -10,7 +10,7 @@
 #define STOP_SMTPD_MS		5000u	/* sessions end at their next command; pickup is one of their clients */
 #define STOP_DELIVER_MS		5000u	/* a job whose final dot is out may learn its answer */
 #define STOP_RESOLVER_MS	1000u
-#define STOP_KEYS_MS		1000u	/* nobody is left who could ask */
+#define STOP_KEYS_MS		1000u	/* nobody is left who could ask these, auth or pam */
 #define STOP_QUEUE_MS		10000u	/* the last batch is flushed */
 
 static int
@@ -37,6 +37,47 @@ plan_add(struct plan *p, unsigned room, uint32_t instance, enum role role)
 	p->item[p->n++] = (struct plan_item){ .room = room, .instance = instance, .role = role };
 }
 
+static int
+conf_has_submission(const struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nlisteners; i++) {
+		if (c->listeners[i].auth)
+			return (1);
+	}
+	return (0);
+}
+
+static int
+conf_has_pam(const struct conf *c)
+{
+	return (c->auth.needed && c->auth.pam_service != NULL && c->auth.pam_service[0] != '\0');
+}
+
+enum role
+plan_listener_role(const struct conf_listener *l)
+{
+	return (l->auth ? ROLE_SUBMISSION : ROLE_NONE);
+}
+
+unsigned
+plan_count(const struct plan *p, unsigned room, enum role role)
+{
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		n += p->item[i].room == room && p->item[i].role == role;
+	return (n);
+}
+
+static uint32_t
+at_least_one(uint32_t n, uint32_t max)
+{
+	return (n == 0 ? 1 : n > max ? max : n);
+}
+
 void
 plan_make(struct plan *p, const struct conf *c, unsigned processors)
 {
@@ -47,11 +88,11 @@ plan_make(struct plan *p, const struct conf *c, unsigned processors)
 	plan_add(p, ROOM_RESOLVER, 0, ROLE_NONE);
 	if (c->ncerts != 0)
 		plan_add(p, ROOM_KEYS, 0, ROLE_NONE);
-	n = c->deliver.processes;
-	if (n == 0)
-		n = 1;
-	if (n > DELIVER_MAX - 1)
-		n = DELIVER_MAX - 1;
+	if (c->auth.needed)
+		plan_add(p, ROOM_AUTH, 0, ROLE_NONE);
+	if (conf_has_pam(c))
+		plan_add(p, ROOM_PAM, 0, ROLE_NONE);
+	n = at_least_one(c->deliver.processes, DELIVER_MAX - 1);
 	/* The mailbox one is instance 0, so that the numbers of the others may grow and shrink. */
 	if (conf_has_maildir(c))
 		plan_add(p, ROOM_DELIVER, 0, ROLE_MAILBOX);
@@ -67,24 +108,48 @@ plan_make(struct plan *p, const struct conf *c, unsigned processors)
 		n = SMTPD_MAX;
 	for (i = 0; i < n; i++)
 		plan_add(p, ROOM_SMTPD, i, ROLE_NONE);
+	n = conf_has_submission(c) ? at_least_one(c->smtpd.submission_processes, SMTPD_MAX) : 0;
+	for (i = 0; i < n; i++)
+		plan_add(p, ROOM_SMTPD, i, ROLE_SUBMISSION);
 	if (c->local_submission)
 		plan_add(p, ROOM_PICKUP, 0, ROLE_NONE);
 }
 
-int
-plan_talk(const struct plan_item *a, const struct plan_item *b)
+static enum role
+role_in(const struct plan_item *a, const struct plan_item *b, unsigned room)
 {
-	unsigned both = a->room | b->room;
+	return ((a->room == room ? a : b)->role);
+}
 
+int
+plan_talk(const struct plan_item *a, const struct plan_item *b, const struct conf *c)
+{
 	if (a->room == b->room)
 		return (0);
-	if (both == (ROOM_SMTPD | ROOM_QUEUE) || both == (ROOM_SMTPD | ROOM_RESOLVER) ||
-	    both == (ROOM_DELIVER | ROOM_QUEUE) || both == (ROOM_PICKUP | ROOM_SMTPD) ||
-	    both == (ROOM_SMTPD | ROOM_KEYS))
+	switch (a->room | b->room) {
+	case ROOM_SMTPD | ROOM_QUEUE:
+	case ROOM_SMTPD | ROOM_RESOLVER:
+	case ROOM_SMTPD | ROOM_KEYS:
+	case ROOM_DELIVER | ROOM_QUEUE:
+	case ROOM_AUTH | ROOM_PAM:
 		return (1);
-	if (both == (ROOM_DELIVER | ROOM_RESOLVER))
-		return ((a->room == ROOM_DELIVER ? a : b)->role == ROLE_REMOTE);
-	return (0);
+	case ROOM_DELIVER | ROOM_RESOLVER:
+		return (role_in(a, b, ROOM_DELIVER) == ROLE_REMOTE);
+	case ROOM_DELIVER | ROOM_AUTH:
+		return (role_in(a, b, ROOM_DELIVER) == ROLE_REMOTE && (c == NULL || c->nlogins != 0));
+	case ROOM_SMTPD | ROOM_AUTH:
+		return (role_in(a, b, ROOM_SMTPD) == ROLE_SUBMISSION);
+	case ROOM_SMTPD | ROOM_PICKUP:
+		return (role_in(a, b, ROOM_SMTPD) == ROLE_NONE);
+	default:
+		return (0);
+	}
+}
+
+static int
+text_differs(const char *a, const char *b)
+{
+	return (strcmp(a != NULL ? a : "", b != NULL ? b : "") != 0);
 }
 
 static int
@@ -169,6 +234,10 @@ plan_must_restart(const struct plan_item *it, const struct conf *old, const stru
 		    new->resolver.stub_server, new->resolver.nstub) ||
 		    strcmp(old->resolver.trust_anchor, new->resolver.trust_anchor) != 0 ||
 		    old->resolver.timeout != new->resolver.timeout);
+	case ROOM_AUTH:		/* its threads are made before its sandbox */
+		return (old->auth.workers != new->auth.workers);
+	case ROOM_PAM:		/* its modules are loaded before its sandbox */
+		return (text_differs(old->auth.pam_service, new->auth.pam_service));
 	case ROOM_QUEUE:
 		return (old->queue.store_max != new->queue.store_max);
 	case ROOM_DELIVER:
@@ -205,6 +274,8 @@ plan_stage(unsigned room)
 	case ROOM_RESOLVER:
 		return (2);
 	case ROOM_KEYS:
+	case ROOM_AUTH:
+	case ROOM_PAM:
 		return (3);
 	default:
 		return (4);	/* queue last: the others may still have results for it */

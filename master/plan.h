@@ -12,10 +12,10 @@
 #include "common/conf.h"
 #include "common/ipc_msg.h"
 
-#define SMTPD_MAX		16	/* processes; conf.h's ranges */
+#define SMTPD_MAX		16	/* processes of each role; conf.h's ranges */
 #define DELIVER_MAX		17	/* 16 remote ones and one for mailboxes */
 #define SMTPD_AUTO_MAX		4	/* processes = 0: one per processor, but at most so many */
-#define PLAN_MAX		(SMTPD_MAX + DELIVER_MAX + 4)
+#define PLAN_MAX		(2 * SMTPD_MAX + DELIVER_MAX + 6)
 
 struct plan_item {
 	unsigned	room;		/* ROOM_* */
@@ -29,8 +29,11 @@ struct plan {
 };
 
 void	plan_make(struct plan *, const struct conf *, unsigned processors);
-/* Whether two daemons have a channel; the direction does not matter. */
-int	plan_talk(const struct plan_item *, const struct plan_item *);
+/* Whether two daemons have a channel under this snapshot (NULL: under any); the direction does not matter. */
+int	plan_talk(const struct plan_item *, const struct plan_item *, const struct conf *);
+/* Which smtpd processes serve a listener: those that hear passwords serve nothing else. */
+enum role plan_listener_role(const struct conf_listener *);
+unsigned plan_count(const struct plan *, unsigned room, enum role);
 /* Whether a running daemon's sandbox or libraries hold what changed, so that it must be replaced. */
 int	plan_must_restart(const struct plan_item *, const struct conf *old, const struct conf *new);
 /* Settings that cannot change under a running master; a constant text naming the first, or NULL. */

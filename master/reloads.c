@@ -135,7 +135,6 @@ next_prepare(struct master *m, struct config_job *j)
 	char err[MASTER_ERR_MAX] = "";
 	const char *fixed;
 	struct plan plan;
-	size_t i;
 	int rc;
 
 	if ((rc = next_take(m, j)) != E_OK) {
@@ -149,12 +148,10 @@ next_prepare(struct master *m, struct config_job *j)
 		return (E_DENIED);
 	}
 	plan_make(&plan, m->next_conf, m->processors);
-	for (i = 0, m->nsmtpd = 0; i < plan.n; i++)
-		m->nsmtpd += plan.item[i].room == ROOM_SMTPD;
 	if ((rc = ids_find(&m->next_ids, m->next_conf, err, sizeof(err))) != E_OK ||
 	    (rc = dirs_mail(m->next_conf, &m->next_ids, !m->ids.privileged, err, sizeof(err))) != E_OK ||
 	    (rc = dirs_drop(m->next_conf, &m->next_ids, !m->ids.privileged, err, sizeof(err))) != E_OK ||
-	    (rc = listen_prepare(&m->next_listeners, &m->listeners, m->next_conf, m->nsmtpd,
+	    (rc = listen_prepare(&m->next_listeners, &m->listeners, m->next_conf, &plan,
 	    m->next_ids.admin, err, sizeof(err))) != E_OK)
 		refuse(m, err);
 	else
@@ -213,11 +210,11 @@ send_listeners(struct daemon *d, const struct listeners *old, const struct liste
 	size_t i;
 
 	for (i = 0; i < old->n; i++) {
-		if (listen_find(new, &old->l[i]) == NULL)
+		if (old->l[i].role == d->item.role && listen_find(new, &old->l[i]) == NULL)
 			channel_send_listener_end(d, old, i);
 	}
 	for (i = 0; i < new->n; i++) {
-		if (listen_find(old, &new->l[i]) == NULL)
+		if (new->l[i].role == d->item.role && listen_find(old, &new->l[i]) == NULL)
 			channel_send_listener(d, new, i);
 	}
 }

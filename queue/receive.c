@@ -146,12 +146,12 @@ on_closed(struct ipc *ipc, int err)
 
 /* One process has one channel: with a new one the old one is over, whoever still holds its other end. */
 static void
-close_old(struct queue *q, uint32_t instance)
+close_old(struct queue *q, const struct ipc_channel *c)
 {
 	struct smtpd_peer *p, *tmp;
 
 	DL_FOREACH_SAFE(q->smtpds, p, tmp)
-		if (p->ipc.instance == instance)
+		if (p->ipc.instance == c->instance && p->ipc.role == c->role)
 			on_closed(&p->ipc, E_CLOSED);
 }
 
@@ -173,7 +173,7 @@ intake_peer(struct queue *q, const struct ipc_channel *c, int fd)
 {
 	struct smtpd_peer *p;
 
-	close_old(q, c->instance);
+	close_old(q, c);
 	if ((p = calloc(1, sizeof(*p))) == NULL)
 		log_fatal("no memory for a channel");
 	p->q = q;
@@ -183,6 +183,7 @@ intake_peer(struct queue *q, const struct ipc_channel *c, int fd)
 	if (ipc_open(&p->ipc, &q->room.loop, fd, q->room.self, ROOM_SMTPD, &peer_ops, p) != E_OK)
 		log_fatal("smtpd[%u]: channel cannot be opened", c->instance);
 	p->ipc.instance = c->instance;
+	p->ipc.role = c->role;
 	DL_APPEND(q->smtpds, p);
 	send_pressure(p);
 }

@@ -10,17 +10,6 @@
 
 #include "master/plan.h"
 
-static unsigned
-count(const struct plan *p, unsigned room, enum role role)
-{
-	unsigned n = 0;
-	size_t i;
-
-	for (i = 0; i < p->n; i++)
-		n += p->item[i].room == room && p->item[i].role == role;
-	return (n);
-}
-
 static void
 test_make(void **state)
 {
@@ -45,20 +34,22 @@ test_make(void **state)
 		c.smtpd.processes = rows[i].smtpd;
 		c.deliver.processes = rows[i].deliver;
 		plan_make(&p, &c, rows[i].cpus);
-		assert_int_equal(count(&p, ROOM_SMTPD, ROLE_NONE), rows[i].want_smtpd);
-		assert_int_equal(count(&p, ROOM_DELIVER, ROLE_REMOTE), rows[i].want_remote);
-		assert_int_equal(count(&p, ROOM_DELIVER, ROLE_MAILBOX), rows[i].want_mailbox);
-		assert_int_equal(count(&p, ROOM_QUEUE, ROLE_NONE), 1);
-		assert_int_equal(count(&p, ROOM_RESOLVER, ROLE_NONE), 1);
-		assert_int_equal(count(&p, ROOM_KEYS, ROLE_NONE), 0);
+		assert_int_equal(plan_count(&p, ROOM_SMTPD, ROLE_NONE), rows[i].want_smtpd);
+		assert_int_equal(plan_count(&p, ROOM_DELIVER, ROLE_REMOTE), rows[i].want_remote);
+		assert_int_equal(plan_count(&p, ROOM_DELIVER, ROLE_MAILBOX), rows[i].want_mailbox);
+		assert_int_equal(plan_count(&p, ROOM_QUEUE, ROLE_NONE), 1);
+		assert_int_equal(plan_count(&p, ROOM_RESOLVER, ROLE_NONE), 1);
+		assert_int_equal(plan_count(&p, ROOM_KEYS, ROLE_NONE), 0);
 		c.ncerts = 1;
 		c.local_submission = 1;
 		plan_make(&p, &c, rows[i].cpus);
-		assert_int_equal(count(&p, ROOM_KEYS, ROLE_NONE), 1);
-		assert_int_equal(count(&p, ROOM_PICKUP, ROLE_NONE), 1);	/* also with all there may be of the others */
+		assert_int_equal(plan_count(&p, ROOM_KEYS, ROLE_NONE), 1);
+		assert_int_equal(plan_count(&p, ROOM_PICKUP, ROLE_NONE), 1);	/* also with all there may be of the others */
 		assert_true(p.n <= PLAN_MAX);
 	}
 }
+
+#define LOGINS	2	/* only where there are some */
 
 static void
 test_talk(void **state)
@@ -66,7 +57,8 @@ test_talk(void **state)
 	static const struct plan_item smtpd = { ROOM_SMTPD, 0, ROLE_NONE }, queue = { ROOM_QUEUE, 0, ROLE_NONE },
 	    resolver = { ROOM_RESOLVER, 0, ROLE_NONE }, remote = { ROOM_DELIVER, 1, ROLE_REMOTE },
 	    mailbox = { ROOM_DELIVER, 0, ROLE_MAILBOX }, smtpd2 = { ROOM_SMTPD, 1, ROLE_NONE },
-	    keys = { ROOM_KEYS, 0, ROLE_NONE }, pickup = { ROOM_PICKUP, 0, ROLE_NONE };
+	    keys = { ROOM_KEYS, 0, ROLE_NONE }, pickup = { ROOM_PICKUP, 0, ROLE_NONE },
+	    subm = { ROOM_SMTPD, 0, ROLE_SUBMISSION }, auth = { ROOM_AUTH, 0, ROLE_NONE }, pam = { ROOM_PAM, 0, ROLE_NONE };
 	static const struct { const struct plan_item *a, *b; int want; } rows[] = {
 		{ &smtpd, &queue, 1 }, { &smtpd, &resolver, 1 }, { &smtpd, &remote, 0 },
 		{ &smtpd, &mailbox, 0 }, { &smtpd, &smtpd2, 0 }, { &queue, &resolver, 0 },
@@ -74,13 +66,74 @@ test_talk(void **state)
 		{ &resolver, &mailbox, 0 }, { &remote, &mailbox, 0 }, { &queue, &queue, 0 },
 		{ &keys, &smtpd, 1 }, { &keys, &smtpd2, 1 }, { &keys, &queue, 0 }, { &keys, &resolver, 0 },
 		{ &keys, &remote, 0 }, { &keys, &mailbox, 0 }, { &keys, &pickup, 0 }, { &keys, &keys, 0 },
+		{ &subm, &queue, 1 }, { &subm, &resolver, 1 }, { &subm, &keys, 1 }, { &subm, &auth, 1 },
+		{ &subm, &smtpd, 0 }, { &subm, &pickup, 0 }, { &smtpd, &pickup, 1 }, { &subm, &remote, 0 }, { &subm, &pam, 0 },
+		{ &auth, &smtpd, 0 }, { &auth, &queue, 0 }, { &auth, &resolver, 0 }, { &auth, &keys, 0 }, { &auth, &pickup, 0 },
+		{ &auth, &mailbox, 0 }, { &auth, &remote, LOGINS }, { &auth, &pam, 1 }, { &auth, &auth, 0 },
+		{ &pam, &smtpd, 0 }, { &pam, &queue, 0 }, { &pam, &resolver, 0 }, { &pam, &keys, 0 }, { &pam, &remote, 0 },
+		{ &pam, &mailbox, 0 }, { &pam, &pickup, 0 },
 	};
+	struct conf c;
 	size_t i;
+	unsigned k;
 
 	(void)state;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_int_equal(plan_talk(rows[i].a, rows[i].b), rows[i].want);
-		assert_int_equal(plan_talk(rows[i].b, rows[i].a), rows[i].want);
+		for (k = 0; k < 3; k++) {
+			int want = rows[i].want == LOGINS ? k != 0 : rows[i].want;
+
+			memset(&c, 0, sizeof(c));
+			c.nlogins = k;		/* 2: no snapshot */
+			assert_int_equal(plan_talk(rows[i].a, rows[i].b, k == 2 ? NULL : &c), want);
+			assert_int_equal(plan_talk(rows[i].b, rows[i].a, k == 2 ? NULL : &c), want);
+		}
+	}
+}
+
+/* AUTH, logins at next hops, and what each asks for. */
+static void
+test_auth(void **state)
+{
+	static const struct {
+		int auth[2], logins; const char *pam; uint32_t processes;
+		unsigned want_submission, want_auth, want_pam;
+	} rows[] = {
+		{ { 0, 0 }, 0, "", 1, 0, 0, 0 }, { { 0, 0 }, 1, "", 1, 0, 1, 0 }, { { 0, 1 }, 0, "", 1, 1, 1, 0 },
+		{ { 1, 1 }, 1, "", 3, 3, 1, 0 }, { { 1, 0 }, 0, "postern", 0, 1, 1, 1 }, { { 0, 0 }, 0, "postern", 1, 0, 0, 0 },
+		{ { 1, 0 }, 0, "postern", 15, 15, 1, 1 }, { { 1, 0 }, 0, "postern", 16, 16, 1, 1 },
+		{ { 1, 0 }, 0, "postern", 17, 16, 1, 1 }, { { 1, 0 }, 0, NULL, 1, 1, 1, 0 },
+	};
+	struct conf c;
+	struct conf_listener l[2];
+	struct conf_domain d = { .name = "a.example", .deliver = { .kind = HOP_MAILDIR, .path = "/m/%u" } };
+	struct plan p;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&c, 0, sizeof(c));
+		memset(l, 0, sizeof(l));
+		for (k = 0; k < 2; k++) {
+			l[k].auth = rows[i].auth[k];
+			assert_int_equal(plan_listener_role(&l[k]), l[k].auth ? ROLE_SUBMISSION : ROLE_NONE);
+		}
+		c.listeners = l;
+		c.nlisteners = 2;
+		c.nlogins = (size_t)rows[i].logins;
+		c.auth.needed = l[0].auth || l[1].auth || rows[i].logins;
+		c.auth.pam_service = rows[i].pam;
+		c.smtpd.submission_processes = rows[i].processes;
+		c.smtpd.processes = c.deliver.processes = 16;
+		c.domains = &d;
+		c.ndomains = c.ncerts = 1;
+		c.local_submission = 1;
+		plan_make(&p, &c, 1);
+		assert_int_equal(plan_count(&p, ROOM_SMTPD, ROLE_SUBMISSION), rows[i].want_submission);
+		assert_int_equal(plan_count(&p, ROOM_SMTPD, ROLE_NONE), 16);
+		assert_int_equal(plan_count(&p, ROOM_AUTH, ROLE_NONE), rows[i].want_auth);
+		assert_int_equal(plan_count(&p, ROOM_PAM, ROLE_NONE), rows[i].want_pam);
+		assert_int_equal(plan_count(&p, ROOM_PICKUP, ROLE_NONE), 1);
+		assert_true(p.n < PLAN_MAX || (rows[i].want_submission == 16 && p.n == PLAN_MAX));
 	}
 }
 
@@ -111,16 +164,17 @@ two(struct conf c[2], struct conf_domain d[2], struct conf_route r[2], const cha
 	}
 }
 
-enum { RESTART_NONE = 0, R_QUEUE = 1, R_RESOLVER = 2, R_REMOTE = 4, R_MAILBOX = 8, R_SMTPD = 16 };
+enum { RESTART_NONE = 0, R_QUEUE = 1, R_RESOLVER = 2, R_REMOTE = 4, R_MAILBOX = 8, R_SMTPD = 16, R_AUTH = 32, R_PAM = 64 };
 
 static int
 restarts(const struct conf c[2])
 {
 	static const struct plan_item items[] = { { ROOM_QUEUE, 0, ROLE_NONE }, { ROOM_RESOLVER, 0, ROLE_NONE },
-	    { ROOM_DELIVER, 1, ROLE_REMOTE }, { ROOM_DELIVER, 0, ROLE_MAILBOX }, { ROOM_SMTPD, 0, ROLE_NONE } };
+	    { ROOM_DELIVER, 1, ROLE_REMOTE }, { ROOM_DELIVER, 0, ROLE_MAILBOX }, { ROOM_SMTPD, 0, ROLE_NONE },
+	    { ROOM_AUTH, 0, ROLE_NONE }, { ROOM_PAM, 0, ROLE_NONE } };
 	int i, set = 0;
 
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < 7; i++)
 		set |= plan_must_restart(&items[i], &c[0], &c[1]) ? 1 << i : 0;
 	return (set);
 }
@@ -167,6 +221,12 @@ test_must_restart(void **state)
 	assert_int_equal(restarts(c), R_REMOTE);
 	c[1].deliver.connections = 499;
 	assert_int_equal(restarts(c), RESTART_NONE);
+	c[0].auth.pam_service = "a";
+	c[1].auth.pam_service = "b";
+	assert_int_equal(restarts(c), R_PAM);
+	c[0].auth.pam_service = c[1].auth.pam_service;
+	c[1].auth.workers = 5;
+	assert_int_equal(restarts(c), R_AUTH);
 }
 
 static void
@@ -195,6 +255,9 @@ test_stages(void **state)
 	assert_true(plan_stage(ROOM_DELIVER) < plan_stage(ROOM_RESOLVER));
 	assert_true(plan_stage(ROOM_RESOLVER) < plan_stage(ROOM_KEYS));
 	assert_true(plan_stage(ROOM_KEYS) < plan_stage(ROOM_QUEUE));
+	assert_true(plan_stage(ROOM_DELIVER) < plan_stage(ROOM_AUTH));
+	assert_true(plan_stage(ROOM_DELIVER) < plan_stage(ROOM_PAM));
+	assert_true(plan_stage(ROOM_AUTH) < plan_stage(ROOM_QUEUE));
 	assert_int_equal(plan_stage(ROOM_QUEUE), PLAN_STAGES - 1);
 }
 
@@ -204,6 +267,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_make),
 		cmocka_unit_test(test_talk),
+		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_must_restart),
 		cmocka_unit_test(test_fixed),
 		cmocka_unit_test(test_stages),
