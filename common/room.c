@@ -1,5 +1,5 @@
 /*
- * room.c -- a daemon's start by master, its loop, its end (see room.h).
+ * room.c -- a daemon's start by master, its loop, its end (see room.h); what master says is in room_messages.c.
  *
  * Shell.  Before GO messages are read one by one, waiting; after it the same handler serves the
  * loop.  A fault of master's is fatal: it is the one peer whose word we must be able to take.
@@ -13,51 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/room_parts.h"
 #include "common/siphash.h"
 #include "common/version.h"
 
-struct early_peer {		/* a CHANNEL that came before GO */
-	struct ipc_channel	m;
-	int			fd;
-};
-
-struct early_listener {
-	struct ipc_listener	m;
-	int			fd;
-};
-
-struct room_inner {
-	struct conf		*conf;		/* in use; room->conf for others */
-	struct conf		*next;		/* got ready by CONF, used from CONF_USE on; or NULL */
-	uint64_t		 next_generation;
-	struct ipc_sync		 sync;		/* before the loop */
-	uint32_t		 seq_out;
-	int			 started;	/* START came */
-	int			 logging;	/* LOG came */
-	int			 log_is_file;	/* ... and it is a regular file, which RLIMIT_FSIZE would stop */
-	int			 running;	/* GO came and what was kept was passed on */
-	int			 stopping;
-	int			 leaving;
-	uint64_t		 stop_at;	/* loop time in ms of the last moment */
-	uv_prepare_t		 prepare;
-	uv_timer_t		 stop_timer;
-	size_t			 npeers;
-	struct early_peer	 peers[PEERS_MAX];
-	size_t			 nlisteners;
-	struct early_listener	 listeners[LISTENERS_MAX];
-};
-
-static int	on_message(struct ipc *, enum ipc_type, struct rd *, int);
 static void	on_closed(struct ipc *, int);
 
 static const struct ipc_ops master_ops = {
-	.message = on_message,
+	.message = room_message,
 	.closed = on_closed,
 };
 
@@ -172,7 +140,7 @@ room_open(struct room *room, unsigned self, int argc, char **argv, const struct 
 		if (!in->started)
 			err = on_start_message(room, type, &payload);
 		else
-			err = on_message(&room->master, type, &payload, fd);
+			err = room_message(&room->master, type, &payload, fd);
 		if (err != E_OK)
 			log_fatal("from master: %s: %s", ipc_type_name(type), err_name(err));
 	}
@@ -198,231 +166,6 @@ room_sandbox(struct room *room, const struct sandbox *sandbox, struct sandbox_ru
 	sandbox_enter(&mine, run);
 }
 
-/* ---- messages from master ---- */
-
-static void
-send_conf_ready(struct room *room, uint64_t generation, int err)
-{
-	struct ipc_conf_ready	m = { .generation = generation, .err = err };
-	struct room_inner	*in = room->inner;
-	uint8_t			buf[sizeof(m)];
-	struct wr		w;
-
-	memcpy(m.why, room->refusal, sizeof(m.why));
-	if (in->running) {
-		if ((err = ipc_send(&room->master, CONF_READY, conf_ready, &m)) != E_OK)
-			log_warn("to master: CONF_READY: %s", err_name(err));
-		return;
-	}
-	wr_init(&w, buf, sizeof(buf));
-	ipc_pack_conf_ready(&w, &m);
-	if ((err = ipc_send_sync(ROOM_CHANNEL_FD, &in->seq_out, IPC_CONF_READY, buf, w.len, -1)) != E_OK)
-		log_fatal("to master: %s", err_name(err));
-}
-
-/* The first step of a reload: unpack and check, change nothing. */
-static int
-on_conf(struct room *room, struct rd *payload, int fd)
-{
-	struct room_inner	*in = room->inner;
-	struct ipc_conf_blob	 m;
-	int			 err;
-
-	if (ipc_unpack_conf_blob(payload, &m) != E_OK) {
-		close(fd);
-		return (E_PROTO);
-	}
-	if (in->next != NULL)
-		conf_free(in->next);
-	in->next = NULL;
-	room->refusal[0] = '\0';
-	err = conf_from_memfd(&in->next, fd);
-	close(fd);
-	if (err != E_OK) {
-		in->next = NULL;
-		log_warn("configuration %llu cannot be taken: %s", (unsigned long long)m.generation, err_name(err));
-	}
-	if (err == E_OK && room->ops->check != NULL)
-		err = room->ops->check(room, in->next, m.generation);
-	if (err != E_OK && in->next != NULL) {
-		conf_free(in->next);
-		in->next = NULL;
-	}
-	in->next_generation = m.generation;
-	send_conf_ready(room, m.generation, err);
-	return (E_OK);
-}
-
-static int
-on_conf_use(struct room *room, struct rd *payload)
-{
-	struct room_inner	*in = room->inner;
-	struct ipc_conf_use	 m;
-	struct conf		*old = in->conf;
-
-	if (in->next == NULL && !in->running)
-		log_fatal("the configuration cannot be used");	/* why was told */
-	if (ipc_unpack_conf_use(payload, &m) != E_OK || in->next == NULL || m.generation != in->next_generation)
-		return (E_PROTO);
-	in->conf = in->next;
-	in->next = NULL;
-	room->conf = in->conf;
-	if (in->running && room->ops->conf != NULL)
-		room->ops->conf(room, old);
-	if (old != NULL)
-		conf_free(old);
-	return (E_OK);
-}
-
-static int
-on_channel(struct room *room, struct rd *payload, int fd)
-{
-	struct room_inner	*in = room->inner;
-	struct ipc_channel	 m;
-
-	if (ipc_unpack_channel(payload, &m) != E_OK || room->ops->peer == NULL ||
-	    (!in->running && in->npeers == PEERS_MAX)) {
-		close(fd);
-		return (E_PROTO);
-	}
-	if (in->running)
-		room->ops->peer(room, &m, fd);
-	else
-		in->peers[in->npeers++] = (struct early_peer){ .m = m, .fd = fd };
-	return (E_OK);
-}
-
-static int
-on_listener(struct room *room, struct rd *payload, int fd)
-{
-	struct room_inner	*in = room->inner;
-	struct ipc_listener	 m;
-
-	if (ipc_unpack_listener(payload, &m) != E_OK || room->ops->listener == NULL ||
-	    (!in->running && in->nlisteners == LISTENERS_MAX)) {
-		close(fd);
-		return (E_PROTO);
-	}
-	if (in->running)
-		room->ops->listener(room, &m, fd);
-	else
-		in->listeners[in->nlisteners++] = (struct early_listener){ .m = m, .fd = fd };
-	return (E_OK);
-}
-
-static int
-on_key(struct room *room, struct rd *payload, int fd)
-{
-	struct ipc_key	m;
-
-	if (ipc_unpack_key(payload, &m) != E_OK || room->ops->key == NULL) {
-		close(fd);
-		return (E_PROTO);
-	}
-	room->ops->key(room, &m, fd);
-	return (E_OK);
-}
-
-static int
-on_secret(struct room *room, struct rd *payload, int fd)
-{
-	struct ipc_secret	m;
-
-	if (ipc_unpack_secret(payload, &m) != E_OK || room->ops->secret == NULL) {
-		close(fd);
-		return (E_PROTO);
-	}
-	room->ops->secret(room, &m, fd);
-	return (E_OK);
-}
-
-static int
-on_dovecot(struct room *room, struct rd *payload, int fd)
-{
-	struct ipc_empty	m;
-
-	if (ipc_unpack_empty(payload, &m) != E_OK || room->ops->dovecot == NULL) {
-		close(fd);
-		return (E_PROTO);
-	}
-	room->ops->dovecot(room, fd);
-	return (E_OK);
-}
-
-static int
-on_ticket_keys(struct room *room, struct rd *payload)
-{
-	struct ipc_ticket_keys	m = { .n = 0 };
-	int			err = ipc_unpack_ticket_keys(payload, &m);
-
-	if (err == E_OK && room->ops->ticket_keys != NULL)
-		room->ops->ticket_keys(room, &m);
-	else
-		err = E_PROTO;
-	explicit_bzero(&m, sizeof(m));
-	return (err);
-}
-
-static int
-on_listener_end(struct room *room, struct rd *payload)
-{
-	struct ipc_listener m;
-
-	if (ipc_unpack_listener(payload, &m) != E_OK || room->ops->listener_end == NULL ||
-	    !room->inner->running)
-		return (E_PROTO);
-	room->ops->listener_end(room, &m);
-	return (E_OK);
-}
-
-static int
-on_ctl_client(struct room *room, struct rd *payload, int fd)
-{
-	struct ipc_ctl_client m;
-
-	if (ipc_unpack_ctl_client(payload, &m) != E_OK || room->ops->ctl_client == NULL ||
-	    !room->inner->running) {
-		close(fd);
-		return (E_PROTO);
-	}
-	room->ops->ctl_client(room, &m, fd);
-	return (E_OK);
-}
-
-static int
-on_log(struct room *room, struct rd *payload, int fd)
-{
-	struct ipc_log_socket	m;
-	struct stat		st;
-
-	if (ipc_unpack_log_socket(payload, &m) != E_OK) {
-		close(fd);
-		return (E_PROTO);
-	}
-	room->inner->log_is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-	room->inner->logging = 1;
-	log_use((enum log_kind)m.kind, fd);
-	return (E_OK);
-}
-
-static int
-on_ping(struct room *room, struct rd *payload)
-{
-	struct ipc_ping	ping;
-	struct ipc_pong	pong = { .seq = 0 };
-	int		err;
-
-	if (ipc_unpack_ping(payload, &ping) != E_OK || !room->inner->running)
-		return (E_PROTO);
-	pong.seq = ping.seq;
-	pong.log_dropped = log_dropped();
-	if (room->ops->counters != NULL)
-		room->ops->counters(room, pong.counter);
-	if ((err = ipc_send(&room->master, PONG, pong, &pong)) != E_OK)
-		log_warn("to master: PONG: %s", err_name(err));
-	return (E_OK);
-}
-
 /* ---- the end ---- */
 
 static void
@@ -434,9 +177,8 @@ on_stop_timer(uv_timer_t *timer)
 	room_leave(room);
 }
 
-/* Finish within so long.  A second call can only shorten the time. */
-static void
-stop_within(struct room *room, uint32_t within_ms)
+void
+room_stop_within(struct room *room, uint32_t within_ms)
 {
 	struct room_inner	*in = room->inner;
 	uint64_t		 at = uv_now(&room->loop) + within_ms;
@@ -457,64 +199,6 @@ stop_within(struct room *room, uint32_t within_ms)
 		room->ops->stop(room, within_ms);
 }
 
-static int
-on_stop(struct room *room, struct rd *payload)
-{
-	struct ipc_stop m;
-
-	if (ipc_unpack_stop(payload, &m) != E_OK)
-		return (E_PROTO);
-	if (!room->inner->running) {	/* nothing was begun yet */
-		log_flush();
-		exit(0);
-	}
-	stop_within(room, m.within_ms);
-	return (E_OK);
-}
-
-static int
-on_message(struct ipc *ch, enum ipc_type type, struct rd *payload, int fd)
-{
-	struct room		*room = ch->arg;
-	struct ipc_empty	 empty;
-
-	switch (type) {
-	case IPC_CONF:
-		return (on_conf(room, payload, fd));
-	case IPC_CONF_USE:
-		return (on_conf_use(room, payload));
-	case IPC_LISTENER:
-		return (on_listener(room, payload, fd));
-	case IPC_LISTENER_END:
-		return (on_listener_end(room, payload));
-	case IPC_KEY:
-		return (on_key(room, payload, fd));
-	case IPC_SECRET:
-		return (on_secret(room, payload, fd));
-	case IPC_DOVECOT:
-		return (on_dovecot(room, payload, fd));
-	case IPC_TICKET_KEYS:
-		return (on_ticket_keys(room, payload));
-	case IPC_CHANNEL:
-		return (on_channel(room, payload, fd));
-	case IPC_LOG:
-		return (on_log(room, payload, fd));
-	case IPC_GO:
-		return (room->inner->running ? E_PROTO : ipc_unpack_empty(payload, &empty));
-	case IPC_PING:
-		return (on_ping(room, payload));
-	case IPC_STOP:
-		return (on_stop(room, payload));
-	case IPC_CTL_CLIENT:
-		return (on_ctl_client(room, payload, fd));
-	default:
-		/* START comes once; the table lets nothing else through. */
-		if (fd != -1)
-			close(fd);
-		return (E_PROTO);
-	}
-}
-
 static void
 on_closed(struct ipc *ch, int err)
 {
@@ -525,7 +209,7 @@ on_closed(struct ipc *ch, int err)
 	ipc_close(ch, NULL);
 	if (!room->inner->stopping)
 		log_warn("master is gone, leaving");
-	stop_within(room, ROOM_ORPHAN_MS);
+	room_stop_within(room, ROOM_ORPHAN_MS);
 }
 
 /* Master decides what becomes of a peer that broke the table; we have closed the channel to it. */
@@ -583,7 +267,7 @@ pass_on(struct room *room)
 	while (in->sync.off != in->sync.len) {
 		if ((err = ipc_recv_sync(ROOM_CHANNEL_FD, &in->sync, ROOM_MASTER, room->self, &type, &payload,
 		    &fd)) == E_OK)
-			err = on_message(&room->master, type, &payload, fd);
+			err = room_message(&room->master, type, &payload, fd);
 		if (err != E_OK)
 			log_fatal("from master: %s", err_name(err));
 	}

@@ -270,9 +270,9 @@ fill_root(const struct daemon *d, char *dst, size_t size)
 			return (E_LIMIT);
 		return (paths_common(dst, size, &dirs));
 	}
-	/* Its modules read what the host's own files say of users. */
+	/* Its modules read what the host's own files say of users: it stays where master is. */
 	if (d->item.room == ROOM_PAM)
-		return (slice_copy(SLICE_LIT("/"), dst, size));
+		return (slice_copy(SLICE_LIT(""), dst, size));
 	n = snprintf(dst, size, "%s/%s", c->directory, d->item.room == ROOM_QUEUE ? "store" :
 	    d->item.room == ROOM_PICKUP ? "drop" : "empty");
 	return (n < 0 || (size_t)n >= size ? E_LIMIT : E_OK);
