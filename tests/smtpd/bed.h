@@ -163,7 +163,7 @@ make_conf(void)
 {
 	static struct conf_listener	l[LISTENERS_ALL];
 	static struct conf_domain	dom = { .name = "all.example", .all = 1, .catch_all = "",
-					    .deliver = { .kind = HOP_MAILDIR, .host = "", .path = "/m/%u" } };
+					    .deliver = { .kind = HOP_MAILDIR, .host = "", .path = "/m/%u", .login = "" } };
 	static struct conf		c;
 	static uint32_t			retry = 60;
 	struct slice			packed;
