@@ -50,7 +50,7 @@
 /* AUTH. */
 #define SASL_LINE_MAX		12288	/* octets of base64 of one step, RFC 4954 4 */
 #define SASL_DATA_MAX		(SASL_LINE_MAX / 4 * 3)	/* and decoded */
-#define AUTH_LINE_MAX		(SASL_LINE_MAX + 64)	/* a command with such a step behind it: verb, mechanism, CRLF */
+#define AUTH_COMMAND_MAX	(SASL_LINE_MAX + 64)	/* a command with such a step behind it: verb, mechanism, CRLF */
 #define AUTH_PARAM_MAX		500	/* octets of MAIL's AUTH=, RFC 4954 3 (5) */
 #define SESSION_AUTH_FAILURES_MAX 5	/* of one session; the last one is told by 421 */
 #define SASL_BINDING_MAX	64	/* octets of channel binding */
@@ -60,15 +60,29 @@
 #define SCRAM_ITERATIONS_MAX	10000000	/* more takes seconds */
 #define SCRAM_ITERATIONS	15000	/* of an entry that we make: RFC 7677 4 */
 #define SCRAM_SALT_MAX		64	/* octets of a salt */
+#define AUTH_TABLE_MAX		(32u << 20)	/* octets of the password table */
+#define AUTH_ENTRIES_MAX	100000	/* its logins */
+#define AUTH_TABLE_LINE_MAX	1024	/* octets of a line of it, without its end */
+#define AUTH_FAILURES_MAX	65536	/* addresses, logins and pairs of them with failures that are remembered */
+#define AUTH_FRIENDS_MAX	65536	/* pairs of them with a success */
+#define AUTH_FRIEND_S		(7u * 86400u)	/* so long a login stays open for an address after its last success */
+#define AUTH_DELAY_MAX_S	30	/* before a client hears that it failed */
+#define WORK_WAITING_MAX	1024	/* hashes that wait for a worker */
+#define WORK_LANE_MAX		256	/* of them of one client address (/32, /64) */
 #define SCRAM_MESSAGE_MAX	4096	/* octets of one message of a next hop's SCRAM */
+#define SCRAM_CLIENT_ITERATIONS_MAX 1000000	/* what a next hop may make us count: a quarter of a second or so */
 #define LOGINS_MAX		256	/* login sections */
 #define LOGIN_TITLE_MAX		63	/* octets of such a section's title */
 #define LOGIN_FILE_MAX		4096	/* octets of its password file, of which the first line counts */
 #define CREDENTIALS_OPEN_MAX	1024	/* logins of ours that one deliver has under way */
-#define CREDENTIALS_HASHING_MAX	64	/* of them that wait for a thread */
 #define DOVECOT_LINE_MAX	16384	/* octets of a line from Dovecot's auth service */
 #define DOVECOT_SEND_MAX	8191	/* octets of a line to it, LF counted: it drops a client that sends longer ones */
 #define DOVECOT_HELLO_MAX	128	/* lines of its handshake */
+#define DOVECOT_HELLO_MS	5000	/* its handshake in all */
+#define DOVECOT_ANSWER_MS	25000	/* one answer; it delays those to wrong passwords by some seconds itself */
+#define DOVECOT_BACKLOG_MAX	(1u << 20)	/* octets that it has not taken yet; more exchanges get SASL_TEMPORARY */
+#define DOVECOT_AGAIN_MS	1000	/* a new stream is asked of master after this, doubled up to ... */
+#define DOVECOT_AGAIN_MAX_MS	16000
 #define PAM_SLOTS		8	/* questions that PAM is asked at once */
 #define PAM_WAITING_MAX		256	/* questions that wait for that; more get SASL_TEMPORARY */
 #define PAM_TIME_S		30	/* seconds for one question, its wait not counted */

@@ -34,13 +34,16 @@ helo_clean(char *dst, const char *helo)
 static const char *
 with(const struct ipc_txn_begin *b)
 {
-	static const char *const names[PROTOCOLS][2][2] = {
-		[PROTO_SMTP] = { { "SMTP", "UTF8SMTP" }, { "SMTP", "UTF8SMTPS" } },
-		[PROTO_ESMTP] = { { "ESMTP", "UTF8SMTP" }, { "ESMTPS", "UTF8SMTPS" } },
-		[PROTO_LMTP] = { { "LMTP", "UTF8LMTP" }, { "LMTPS", "UTF8LMTPS" } },
+	static const char *const names[PROTOCOLS][2][2][2] = {	/* login, TLS, UTF-8 */
+		[PROTO_SMTP] = { { { "SMTP", "UTF8SMTP" }, { "SMTP", "UTF8SMTPS" } },
+		    { { "SMTP", "UTF8SMTPA" }, { "SMTP", "UTF8SMTPSA" } } },
+		[PROTO_ESMTP] = { { { "ESMTP", "UTF8SMTP" }, { "ESMTPS", "UTF8SMTPS" } },
+		    { { "ESMTPA", "UTF8SMTPA" }, { "ESMTPSA", "UTF8SMTPSA" } } },
+		[PROTO_LMTP] = { { { "LMTP", "UTF8LMTP" }, { "LMTPS", "UTF8LMTPS" } },
+		    { { "LMTPA", "UTF8LMTPA" }, { "LMTPSA", "UTF8LMTPSA" } } },
 	};
 
-	return (names[b->protocol < PROTOCOLS ? b->protocol : PROTO_SMTP][b->tls != 0][b->utf8 != 0]);
+	return (names[b->protocol < PROTOCOLS ? b->protocol : PROTO_SMTP][b->login[0] != '\0'][b->tls != 0][b->utf8 != 0]);
 }
 
 /* What a name of IANA's consists of; else nothing is written. */

@@ -57,31 +57,70 @@ ask(struct smtp_session *s, struct table_access *a, const char *about, uint8_t *
 	return (0);
 }
 
+/* Whether one local part is the other, perhaps with an extension: "alice+lists" is alice. */
+static int
+same_local(const struct conf *conf, struct slice local, struct slice own)
+{
+	if (local.n > own.n && strchr(conf->recipient_delimiter, local.p[own.n]) != NULL && local.p[own.n] != '\0')
+		local.n = own.n;
+	return (slice_caseeq(local, own));
+}
+
+/* A login's own addresses: itself where it is one, else as the local part of each of our domains. */
+static int
+is_own(const struct conf *conf, const char *login, const char *sender)
+{
+	const struct conf_domain	*d;
+	const char			*at = strrchr(sender, '@');
+	struct addr			 own;
+
+	if (at == NULL)
+		return (0);
+	if (strchr(login, '@') != NULL)
+		return (addr_parse(&own, slice_str(login), NULL) == E_OK && own.domain_off != 0 &&
+		    strcmp(at + 1, addr_domain(&own)) == 0 &&
+		    same_local(conf, slice_make(sender, (size_t)(at - sender)), slice_make(own.text, own.local_len)));
+	d = conf_domain_find(conf, at + 1);
+	return (d != NULL && !d->relay && same_local(conf, slice_make(sender, (size_t)(at - sender)), slice_str(login)));
+}
+
+/* Whether one of them whom an entry of sender-login names is this client.  E_OK, E_NOTFOUND, E_CORRUPT. */
+static int
+names_him(const struct smtp_session *s, const struct table_value *v)
+{
+	char	uid[16];
+	int	err = E_NOTFOUND;
+
+	if (s->login[0] != '\0')
+		err = table_login_has(v, slice_str(s->login));
+	if (err == E_NOTFOUND && s->local) {
+		(void)snprintf(uid, sizeof(uid), "uid:%u", s->uid);
+		err = table_login_has(v, slice_str(uid));
+	}
+	return (err);
+}
+
 /*
- * sender-login: a sender that stands in the table is for those it names.  Asked of those only whom we know: local
- * users, and who has authenticated; for all others sender-access is the place.
+ * A sender that stands in sender-login is for those it names.  Without an entry, who has authenticated has his own addresses,
+ * unless the listener has any-sender.  Asked of those only whom we know: local users, and who has authenticated; for all others
+ * sender-access is the place.  <> is everybody's: receipts have it (RFC 8098 3).
  */
 static int
 sender_is_his(struct smtp_session *s, const char *sender)
 {
 	const struct table	*t = &s->env->conf->tables.sender_login;
-	char			 uid[16];
 	struct table_value	 v;
-	int			 err;
+	int			 err = E_NOTFOUND;
 
-	if (table_is_empty(t) || sender[0] == '\0' || (!s->local && s->login[0] == '\0'))
+	if (sender[0] == '\0' || (!s->local && s->login[0] == '\0'))
 		return (1);
-	err = rcpt_find(s->env->conf, t, sender, &v);
-	if (err == E_NOTFOUND)
+	if (!table_is_empty(t))
+		err = rcpt_find(s->env->conf, t, sender, &v);
+	if (err == E_NOTFOUND && (!s->authed || s->conf_listener == NULL || s->conf_listener->any_sender ||
+	    is_own(s->env->conf, s->login, sender)))
 		return (1);
-	if (err == E_OK && s->login[0] != '\0' &&
-	    (err = table_login_has(&v, slice_str(s->login))) == E_OK)
+	if (err == E_OK && (err = names_him(s, &v)) == E_OK)
 		return (1);
-	if ((err == E_OK || err == E_NOTFOUND) && s->local) {
-		(void)snprintf(uid, sizeof(uid), "uid:%u", s->uid);
-		if ((err = table_login_has(&v, slice_str(uid))) == E_OK)
-			return (1);
-	}
 	if (err == E_CORRUPT)
 		smtp_refuse(s, 451, "4.3.0", "senders cannot be looked up now");
 	else

@@ -4,7 +4,7 @@
  * RFC 5321 4.1.1.1, 4.1.4 (a second EHLO resets as RSET does); RFC 2033 4.1: LMTP has LHLO, and only
  * LMTP.  What is offered, in this order always, is what this client has on this listener: RFC 3207 (STARTTLS, until it
  * was said), 2920 (PIPELINING), 1870 (SIZE), 1985 (ETRN), 6152 (8BITMIME), 3030 (BINARYMIME, CHUNKING), 6531 (SMTPUTF8), 3461 (DSN),
- * 2034 (ENHANCEDSTATUSCODES), 9422 (LIMITS), 5321 (VRFY, EXPN, HELP); to clients that may relay 2852
+ * 2034 (ENHANCEDSTATUSCODES), 9422 (LIMITS), 4954 (AUTH), 5321 (VRFY, EXPN, HELP); to clients that may relay 2852
  * (DELIVERBY), 4865 (FUTURERELEASE) and 6710 (MT-PRIORITY).
  */
 #include "common/addr.h"
@@ -48,6 +48,21 @@ offer_relay_client(struct smtp_session *s)
 	return (err);
 }
 
+static int
+offer_auth(struct smtp_session *s)
+{
+	unsigned	offered = smtp_auth_offered(s), m;
+	int		err;
+
+	if (offered == 0)
+		return (E_OK);
+	err = buf_adds(s->env->out, "250-AUTH");
+	for (m = 0; m < SASL_MECHANISMS && err == E_OK; m++)
+		if ((offered & 1u << m) != 0)
+			err = buf_addf(s->env->out, " %s", sasl_mechanism_name(m));
+	return (err == E_OK ? buf_adds(s->env->out, "\r\n") : err);
+}
+
 static void
 greet_extended(struct smtp_session *s)
 {
@@ -74,7 +89,7 @@ greet_extended(struct smtp_session *s)
 	    "250-LIMITS MAILMAX=%u RCPTMAX=%u\r\n",
 	    conf->hostname, smtp_starttls_offered(s) ? "250-STARTTLS\r\n" : "", (unsigned long long)conf->message_size_limit,
 	    SESSION_MAILS_MAX, conf->smtpd.rcpt_max) != E_OK ||
-	    offer_relay_client(s) != E_OK ||
+	    offer_auth(s) != E_OK || offer_relay_client(s) != E_OK ||
 	    (smtp_vrfy_allowed(s) && buf_adds(out, "250-VRFY\r\n") != E_OK) ||
 	    (smtp_expn_allowed(s) && buf_adds(out, "250-EXPN\r\n") != E_OK) ||
 	    (smtp_xclient_allowed(s) && buf_adds(out, "250-XCLIENT " SMTP_XCLIENT_ATTRS "\r\n") != E_OK) ||

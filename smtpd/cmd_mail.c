@@ -65,7 +65,7 @@ void
 cmd_mail(struct smtp_session *s)
 {
 	struct slice		 args = s->args;
-	struct param_rules	 rules = { .esmtp = s->esmtp, .trusted = s->may_relay,
+	struct param_rules	 rules = { .esmtp = s->esmtp, .trusted = s->may_relay, .auth = smtp_auth_listener(s),
 				     .size_limit = s->env->conf->message_size_limit, .now = s->env->wall_s };
 	struct mail_params	 mp;
 	struct param_fault	 f;
@@ -108,6 +108,8 @@ cmd_mail(struct smtp_session *s)
 	}
 	keep(t, &mp);
 	t->hold = hold;
+	if (mp.auth.n != 0 && s->env->ops->auth_event != NULL)
+		s->env->ops->auth_event(s, AUTH_CLAIMED, NULL, mp.auth);
 	memcpy(t->sender, a.text, strlen(a.text) + 1);
 	(void)rcpt_rewrite_sender(s->env->conf, t->sender, NULL, NULL);
 	s->txn = t;

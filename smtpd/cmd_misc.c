@@ -34,6 +34,12 @@ is_lmtp(const struct smtp_session *s)
 	return (s->lmtp);
 }
 
+static int
+auth_is_offered(const struct smtp_session *s)
+{
+	return (smtp_auth_offered(s) != 0);
+}
+
 static const struct {
 	const char	*topic;
 	const char	*text;
@@ -53,6 +59,7 @@ static const struct {
 	{ "EXPN",	"EXPN list [SMTPUTF8]: who is on it; RFC 5321 4.1.1.7",			smtp_expn_allowed },
 	{ "ETRN",	"ETRN domain: sends what waits for it; RFC 1985 5",			NULL },
 	{ "STARTTLS",	"STARTTLS: goes on under TLS; RFC 3207 4",				smtp_starttls_offered },
+	{ "AUTH",	"AUTH mechanism [response]: says who you are; RFC 4954 4",		auth_is_offered },
 	{ "HELP",	"HELP [command]: what is to be said about it; RFC 5321 4.1.1.8",	NULL },
 };
 

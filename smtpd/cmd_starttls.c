@@ -73,6 +73,11 @@ smtp_tls_started(struct smtp_session *s, uint64_t now_ms)
 	s->tls_first = 0;
 	s->esmtp = s->lmtp;
 	s->helo[0] = '\0';
+	if (s->authed) {
+		s->authed = 0;
+		s->login[0] = '\0';
+		s->may_relay = (uint8_t)smtp_relays(s);
+	}
 	s->scanned = 0;
 	free(s->etrn);
 	s->etrn = NULL;

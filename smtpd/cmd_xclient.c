@@ -158,8 +158,10 @@ apply(struct smtp_session *s, const struct xclient *x)
 	/* Of a new client also what is not said: it is unknown then. */
 	if ((x->seen & PORT) != 0 || ((x->seen & ADDR) != 0 && (before & PORT) == 0))
 		s->port = x->port;
-	if ((x->seen & LOGIN) != 0 || ((x->seen & ADDR) != 0 && (before & LOGIN) == 0))
+	if ((x->seen & LOGIN) != 0 || ((x->seen & ADDR) != 0 && (before & LOGIN) == 0)) {
 		memcpy(s->login, x->login, sizeof(s->login));
+		s->authed = 0;
+	}
 	if ((x->seen & DESTADDR) != 0) {
 		s->own = x->own;
 		s->own_known = 1;

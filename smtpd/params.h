@@ -3,7 +3,7 @@
  *
  * RFC 5321 4.1.2: esmtp-param = esmtp-keyword ["=" esmtp-value]; RFC 6531 3.3: a value may hold UTF-8.
  * RFC 1870 (SIZE), 6152 and 3030 (BODY), 3461 (RET, ENVID, NOTIFY, ORCPT), 6531 (SMTPUTF8), 2852 (BY),
- * 4865 (HOLDFOR, HOLDUNTIL), 6710 (MT-PRIORITY).
+ * 4865 (HOLDFOR, HOLDUNTIL), 6710 (MT-PRIORITY), 4954 (AUTH).
  *
  * What is not offered to this client is 555, what is offered and wrong 501, each at most once.
  */
@@ -23,6 +23,7 @@ struct param {
 struct param_rules {			/* what this client is offered */
 	int		 esmtp;		/* EHLO or LHLO was said: else nothing */
 	int		 trusted;	/* DELIVERBY, FUTURERELEASE and MT-PRIORITY: clients that may relay */
+	int		 auth;		/* AUTH is known here (RFC 4954 5: whether this client has said it or not) */
 	int		 utf8;		/* RCPT: the transaction is SMTPUTF8 */
 	uint64_t	 size_limit;	/* 0: none */
 	int64_t		 now;		/* epoch seconds */
@@ -40,6 +41,7 @@ struct mail_params {
 	uint8_t		 prioritized;
 	int8_t		 priority;
 	char		 envid[ENVID_MAX + 1];
+	struct slice	 auth;		/* AUTH= as it was written, xtext; nobody believes it (RFC 4954 5) */
 };
 
 struct rcpt_params {

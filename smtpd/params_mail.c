@@ -3,6 +3,7 @@
  */
 #include "smtpd/params.h"
 
+#include "common/addr.h"
 #include "common/err.h"
 #include "common/ipc_msg.h"
 #include "common/units.h"
@@ -163,13 +164,31 @@ take_priority(struct take *t)
 	return (E_OK);
 }
 
+/* xtext of a mailbox or <> (RFC 4954 5, 8). */
+static int
+take_auth(struct take *t)
+{
+	char		text[ADDRESS_MAX + 1];
+	struct addr	a;
+
+	if (t->v.n > AUTH_PARAM_MAX)
+		return (param_bad(t->f, 501, "5.5.4", "AUTH is longer than %d octets", AUTH_PARAM_MAX));
+	if (t->v.n == 0 || xtext_decode(t->v, text, sizeof(text)) != E_OK ||
+	    (strcmp(text, "<>") != 0 && (addr_parse(&a, slice_str(text), NULL) != E_OK || a.domain_off == 0)))
+		return (param_bad(t->f, 501, "5.5.4", "AUTH needs an address or <>, as xtext"));
+	t->mp->auth = t->v;
+	return (E_OK);
+}
+
 #define ONE_HOLD	64		/* HOLDFOR and HOLDUNTIL exclude each other, RFC 4865 4.2 (9) */
+
+enum { OF_TRUSTED = 1, OF_AUTH = 2 };
 
 static const struct {
 	const char	*word;
 	int		(*take)(struct take *);
 	unsigned	 bit;		/* at most one of each */
-	int		 trusted;
+	int		 whose;		/* 0: everybody's */
 	const char	*twice;		/* the enhanced code of a second one */
 } keywords[] = {
 	{ "SIZE",	 take_size,	  1,	    0, "5.5.4" },
@@ -177,10 +196,11 @@ static const struct {
 	{ "SMTPUTF8",	 take_utf8,	  4,	    0, "5.5.4" },
 	{ "RET",	 take_ret,	  8,	    0, "5.5.4" },
 	{ "ENVID",	 take_envid,	  16,	    0, "5.5.4" },
-	{ "BY",		 take_by,	  32,	    1, "5.5.4" },
-	{ "HOLDFOR",	 take_hold_for,	  ONE_HOLD, 1, "5.5.4" },
-	{ "HOLDUNTIL",	 take_hold_until, ONE_HOLD, 1, "5.5.4" },
-	{ "MT-PRIORITY", take_priority,	  128,	    1, "5.5.2" },	/* RFC 6710 4.1 (1) */
+	{ "BY",		 take_by,	  32,	    OF_TRUSTED, "5.5.4" },
+	{ "HOLDFOR",	 take_hold_for,	  ONE_HOLD, OF_TRUSTED, "5.5.4" },
+	{ "HOLDUNTIL",	 take_hold_until, ONE_HOLD, OF_TRUSTED, "5.5.4" },
+	{ "MT-PRIORITY", take_priority,	  128,	    OF_TRUSTED, "5.5.2" },	/* RFC 6710 4.1 (1) */
+	{ "AUTH",	 take_auth,	  256,	    OF_AUTH, "5.5.4" },
 };
 
 int
@@ -199,7 +219,8 @@ mail_params(struct mail_params *mp, struct slice rest, const struct param_rules 
 		for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
 			if (slice_caseeq(pa.keyword, slice_str(keywords[i].word)))
 				break;
-		if (i == sizeof(keywords) / sizeof(keywords[0]) || (keywords[i].trusted && !rules->trusted))
+		if (i == sizeof(keywords) / sizeof(keywords[0]) || (keywords[i].whose == OF_TRUSTED && !rules->trusted) ||
+		    (keywords[i].whose == OF_AUTH && !rules->auth))
 			return (param_bad(f, 555, "5.5.4", "MAIL: unknown parameter"));
 		if ((seen & keywords[i].bit) != 0)
 			return (param_bad(f, 501, keywords[i].twice, keywords[i].bit == ONE_HOLD ?

@@ -15,7 +15,7 @@ static const struct {
 	uint32_t	to;
 } steps[] = {
 	{ ST_CONNECT,	ST_HELO | ST_BDAT },
-	{ ST_HELO,	ST_CONNECT | ST_HELO | ST_MAIL | ST_ASK | ST_BDAT | ST_TLS },
+	{ ST_HELO,	ST_CONNECT | ST_HELO | ST_MAIL | ST_ASK | ST_BDAT | ST_TLS | ST_AUTH | ST_SASL },
 	{ ST_MAIL,	ST_HELO | ST_RCPT | ST_ASK | ST_BDAT },
 	{ ST_RCPT,	ST_HELO | ST_RCPT | ST_NAME | ST_DATA | ST_ASK | ST_BDAT },
 	{ ST_ASK,	ST_HELO | ST_MAIL | ST_RCPT },
@@ -26,6 +26,8 @@ static const struct {
 	{ ST_BDAT,	ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_CHUNKS | ST_COMMIT },
 	{ ST_CHUNKS,	ST_HELO | ST_BDAT },
 	{ ST_TLS,	ST_CONNECT | ST_TLS },
+	{ ST_AUTH,	ST_HELO | ST_SASL },
+	{ ST_SASL,	ST_HELO | ST_AUTH },
 };
 
 void
@@ -103,6 +105,7 @@ smtp_close(struct smtp_session *s, const char *reason)
 	if (s->state == ST_CLOSED)
 		return;
 	end_txn(s);
+	smtp_auth_forget(s);
 	free(s->etrn);
 	s->etrn = NULL;
 	s->reason = reason;
@@ -152,6 +155,8 @@ smtp_input(struct smtp_session *s, struct slice in, uint64_t now_ms)
 			n = smtp_body_input(s, slice_make(in.p + off, in.n - off));
 		else if (s->state == ST_BDAT)
 			n = smtp_chunk_input(s, slice_make(in.p + off, in.n - off));
+		else if (s->state == ST_AUTH)
+			n = smtp_auth_input(s, slice_make(in.p + off, in.n - off));
 		else
 			n = smtp_command_input(s, slice_make(in.p + off, in.n - off), &last);
 		if (n == 0)
@@ -159,7 +164,7 @@ smtp_input(struct smtp_session *s, struct slice in, uint64_t now_ms)
 		off += n;
 	}
 	s->octets_in += off;
-	s->args = slice_make(NULL, 0);		/* it pointed into the input */
+	s->args = s->response = slice_make(NULL, 0);	/* they pointed into the input */
 	return (off);
 }
 
@@ -172,7 +177,7 @@ smtp_eof(struct smtp_session *s, const char *reason)
 int
 smtp_blocked(const struct smtp_session *s)
 {
-	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_TLS | ST_CLOSED)) != 0 || smtp_access_waits(s) ||
+	return ((s->state & (ST_NAME | ST_ASK | ST_COMMIT | ST_TLS | ST_SASL | ST_CLOSED)) != 0 || smtp_access_waits(s) ||
 	    ((s->state & (ST_DATA | ST_BDAT)) != 0 && s->txn != NULL && s->txn->blocked_ms != 0));
 }
 
@@ -276,6 +281,8 @@ smtp_deadline(const struct smtp_session *s)
 		return (s->opened_ms + NAME_WAIT_MS);
 	case ST_TLS:
 		return (smtp_tls_deadline(s));
+	case ST_SASL:
+		return (smtp_auth_deadline(s));
 	case ST_ASK:
 		return (s->ask_ms + VERIFY_WAIT_MS);
 	case ST_COMMIT:
@@ -302,6 +309,9 @@ smtp_time(struct smtp_session *s, uint64_t now_ms)
 		break;
 	case ST_TLS:
 		smtp_tls_failed(s, "tls-timeout", now_ms);
+		break;
+	case ST_SASL:
+		smtp_auth_time(s);
 		break;
 	case ST_ASK:
 		smtp_ask_over(s);

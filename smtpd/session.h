@@ -4,7 +4,7 @@
  * Octets, answers and the time go in; replies go into env->out and actions through
  * env->ops.  No socket, no file, no clock: the shell (conn.c), the tests and the fuzzer feed the
  * same core.  RFC 5321, 1870 (SIZE), 2034 (enhanced codes), 2920 (PIPELINING),
- * 3030 (CHUNKING, BINARYMIME), 6152 (8BITMIME), 9422 (LIMITS); 2033 (LMTP).
+ * 3030 (CHUNKING, BINARYMIME), 6152 (8BITMIME), 9422 (LIMITS); 2033 (LMTP); 4954 (AUTH), 6409 (submission).
  *
  * Cuts do not matter: what smtp_input() did not take is offered again with more behind
  * it, and every reply and every octet of a body is the same however the client's octets were cut.
@@ -37,6 +37,8 @@
 #define COMMIT_WAIT_MS		540000		/* for queue's answer: less than a client's 10 minutes, 4.5.3.2.6 */
 #define NAME_WAIT_MS		2000		/* for the client's name, from the connection on */
 #define TLS_WAIT_MS		60000		/* for a whole TLS handshake; command-timeout where that is less */
+#define SASL_WAIT_MS		60000		/* for auth's answer to one step of AUTH */
+#define SASL_DELAY_MAX_MS	30000		/* what auth's delay of an answer counts up to */
 #define DISCARD_MIN		(1u << 20)	/* past the size limit at least this is read on, else twice the limit */
 #define RCPTS_TOTAL_MAX		(128u << 20)	/* octets of recipients of all sessions; past it 452 */
 #define TXN_POOL_MAX		64		/* idle transactions kept for the next MAIL */
@@ -56,6 +58,8 @@ enum smtp_state {
 	ST_BDAT = 512,		/* the octets of a chunk are being read (RFC 3030) */
 	ST_CHUNKS = 1024,	/* between two chunks */
 	ST_TLS = 2048,		/* a TLS handshake is under way: the shell's */
+	ST_AUTH = 4096,		/* AUTH: the client's response is read */
+	ST_SASL = 8192,		/* AUTH: auth's answer is awaited, or the moment to tell it */
 	ST_ANY = ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_CHUNKS,	/* where commands are read */
 };
 
@@ -131,6 +135,25 @@ struct smtp_chunk {		/* BDAT */
 	uint8_t		 told;		/* the client knows that this message, or these chunks, failed */
 };
 
+struct smtp_sasl {		/* an AUTH exchange (RFC 4954 4); freed with it, wiped */
+	uint64_t	 since_ms;	/* of the question that auth has not answered */
+	uint64_t	 until_ms;	/* not 0: auth has ended it, and the client is told no sooner */
+	uint8_t		 mechanism;	/* enum sasl_mechanism */
+	uint8_t		 open;		/* auth has it, and has not ended it */
+	uint8_t		 status;	/* enum sasl_status, how it ended */
+	uint8_t		 last;		/* SASL_OK: its data was sent, the client's empty line is awaited */
+	uint32_t	 ndata;
+	char		*data;		/* of SASL_OK, malloc'd; NULL none */
+	char		 login[LOGIN_MAX + 1];	/* auth's: whom it is about */
+};
+
+enum auth_event {
+	AUTH_TAKEN,		/* s->login is who it is */
+	AUTH_FAILED,		/* wrong, unknown, not allowed */
+	AUTH_REFUSED,		/* not looked at now */
+	AUTH_CLAIMED,		/* MAIL has AUTH=: what it says, which nobody believes */
+};
+
 struct smtp_session;
 
 struct smtp_ops {
@@ -156,6 +179,12 @@ struct smtp_ops {
 	int	(*starttls)(struct smtp_session *);
 	/* What an access rule says for the log: "hold", "warn", "info"; its text, and what it is about.  NULL: no log. */
 	void	(*note)(struct smtp_session *, const char *what, struct slice text, const char *about);
+	/* A step of AUTH to auth: s->sasl says of what.  first: it begins there, and data is an initial response if initial.
+	 * E_OK: smtp_sasl_answer() will come, else nothing was asked.  data is not kept. */
+	int	(*sasl_step)(struct smtp_session *, int first, int initial, struct slice data);
+	void	(*sasl_end)(struct smtp_session *);	/* no answer is awaited any more */
+	/* For the log: mechanism is NULL with AUTH_CLAIMED. */
+	void	(*auth_event)(struct smtp_session *, enum auth_event, const char *mechanism, struct slice login);
 };
 
 struct smtp_env {		/* what all sessions of a process share */
@@ -173,6 +202,8 @@ struct smtp_env {		/* what all sessions of a process share */
 	unsigned		 npool;
 	struct arena		 scratch;	/* of one look-up of aliases */
 	struct rcpt_verdict	 verdict;	/* of the recipient being looked at */
+	uint64_t		 message_ids;	/* made so far */
+	char			 sasl[SASL_DATA_MAX];	/* a response, decoded; wiped before the call is over */
 };
 
 struct smtp_session {
@@ -186,6 +217,7 @@ struct smtp_session {
 	const char	*reason;	/* why it ended; NULL while open */
 	const char	*verb;		/* of the present command, for logs */
 	struct slice	 args;		/* of the present command; borrows from the input */
+	struct slice	 response;	/* of AUTH: what stands behind the mechanism, and is never logged */
 	uint32_t	 state;		/* enum smtp_state; smtp_set_state() is the one writer */
 	uint32_t	 errors;	/* 5yz replies since the last accepted message */
 	uint32_t	 commands;	/* since the last accepted message; accepted RCPTs do not count */
@@ -218,8 +250,14 @@ struct smtp_session {
 	uint8_t		 tls_first;	/* implicit TLS, and its handshake is not over: nothing was said yet (RFC 8314 3.3) */
 	uint32_t	 behind;	/* octets behind the present command in what was offered */
 	const char	*tls_text;	/* the shell's: "TLSv1.3 TLS_AES_256_GCM_SHA384 X25519"; NULL without TLS */
+	const char	*external;	/* the shell's: whom the client's certificate names, if it was verified; NULL nobody */
+	uint8_t		 bindable;	/* the shell has a channel binding of this TLS */
+	uint8_t		 authed;	/* login is by AUTH */
+	uint8_t		 discreet;	/* AUTH was said: a line that is no command may be a response gone astray, and is not logged */
+	uint8_t		 auth_failures;
+	struct smtp_sasl *sasl;		/* malloc'd; NULL: no AUTH is under way */
 	uint8_t		 veiled;	/* the client's address is not known: no right that goes by it */
-	char		 login[LOGIN_MAX + 1];	/* the local user, or by XCLIENT; "" unknown */
+	char		 login[LOGIN_MAX + 1];	/* by AUTH or by XCLIENT; "" unknown */
 	char		 helo[HELO_MAX + 1];
 	char		 name[DOMAIN_MAX + 1];	/* verified, or "" */
 };
@@ -253,6 +291,8 @@ void	smtp_name(struct smtp_session *, const char *name, uint64_t now_ms);	/* "" 
 /* NULL: queue has gone, or cannot say. */
 void	smtp_verified(struct smtp_session *, const struct ipc_verify_result *, uint64_t now_ms);
 void	smtp_etrn_done(struct smtp_session *, const struct ipc_etrn_result *, uint64_t now_ms);
+/* auth's word on the last step; NULL: auth has gone, or takes no questions. */
+void	smtp_sasl_answer(struct smtp_session *, const struct ipc_sasl_answer *, uint64_t now_ms);
 /* ST_TLS is over: the session begins anew, under TLS; or it is at its end.  Nothing is written in clear. */
 void	smtp_tls_started(struct smtp_session *, uint64_t now_ms);
 void	smtp_tls_failed(struct smtp_session *, const char *reason, uint64_t now_ms);
@@ -293,6 +333,9 @@ struct txn_rcpt {
 int	txn_rcpt_add(struct smtp_txn *, const struct txn_rcpt *);	/* E_LIMIT, E_NOMEM */
 int	txn_rcpt_next(struct slice *rest, struct txn_rcpt *);
 
+/* command.c: one line of at most max octets with CR LF, *line is without them.  The octets of it; 0: it is not whole, or the
+ * session is at its end, *used octets being taken then. */
+size_t	smtp_line_input(struct smtp_session *, struct slice in, size_t max, struct slice *line, size_t *used);
 /* command.c: one command line from in; the octets taken, 0 if it is not whole.  *last: a verb that ends a group. */
 size_t	smtp_command_input(struct smtp_session *, struct slice in, int *last);
 /* body.c */
@@ -346,6 +389,18 @@ int	smtp_access_waits(const struct smtp_session *);
 int	smtp_vrfy_allowed(const struct smtp_session *);
 int	smtp_expn_allowed(const struct smtp_session *);
 
+/* cmd_auth.c: a response of the client's; what may be said now, 1 << enum sasl_mechanism; whether somebody has to say who he
+ * is first; the end of an exchange that is under way; its time. */
+size_t	smtp_auth_input(struct smtp_session *, struct slice in);
+unsigned smtp_auth_offered(const struct smtp_session *);
+int	smtp_auth_missing(const struct smtp_session *);
+int	smtp_auth_listener(const struct smtp_session *);	/* AUTH is known here, if not now */
+void	smtp_auth_forget(struct smtp_session *);
+uint64_t smtp_auth_deadline(const struct smtp_session *);
+void	smtp_auth_time(struct smtp_session *);
+/* A line that is no command, for the log. */
+int	smtp_auth_discreet(const struct smtp_session *);
+
 /* cmd_starttls.c: whether EHLO lists it; whether it has to be said first; when the handshake has to be over. */
 int	smtp_starttls_offered(const struct smtp_session *);
 int	smtp_tls_missing(const struct smtp_session *);
@@ -378,6 +433,7 @@ void	cmd_bdat(struct smtp_session *);
 void	cmd_etrn(struct smtp_session *);
 void	cmd_lhlo(struct smtp_session *);
 void	cmd_starttls(struct smtp_session *);
+void	cmd_auth(struct smtp_session *);
 void	cmd_xclient(struct smtp_session *);
 void	cmd_xforward(struct smtp_session *);
 void	cmd_http(struct smtp_session *);

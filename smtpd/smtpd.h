@@ -131,7 +131,7 @@ struct smtpd {
 	uint8_t		 stopping;
 	uint8_t		 left;
 	char		 tls_in[TLS_READ_MAX];	/* records as they came */
-	char		 rbuf[2 * READ_MAX + COMMAND_LINE_MAX];	/* every read of every connection */
+	char		 rbuf[2 * READ_MAX + AUTH_COMMAND_MAX];	/* every read of every connection */
 };
 
 static inline uint64_t

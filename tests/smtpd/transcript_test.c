@@ -25,6 +25,8 @@
  *   W: blocked|reading	what the session waits for
  *   P:			stop the server, softly;  "P: force" at once
  *   H: done|failed	the TLS handshake is over
+ *   K: continue TEXT	auth's answer to AUTH;  "K: ok LOGIN [TEXT]", "K: failed|bad|temporary MS [LOGIN]", told after so many
+ * 			milliseconds; "K: lost".  What it was asked is an "A: sasl ..."
  * Escapes in text: \r \n \t \0 \\ \xNN, and \*9{abc}: nine times abc.
  *
  * Each runs three times: octets as written, all the client's consecutive lines in one piece, and
@@ -71,6 +73,8 @@ struct run {
 	int		 opened;
 	int		 fail_begin;
 	int		 tls_err;	/* what STARTTLS gets of the shell */
+	int		 no_auth;	/* auth is not there */
+	int		 asked;		/* it has an exchange that is not over */
 	int		 whole;		/* not octet by octet: what stands behind STARTTLS is seen only if it came along */
 	struct conf_listener listener;
 	char		*text;		/* the present line, unescaped */
@@ -230,10 +234,55 @@ op_starttls(struct smtp_session *s)
 	return (r->tls_err);
 }
 
+/* "sasl PLAIN first initial data", a NUL as "|"; of later steps "sasl data". */
+static int
+op_sasl_step(struct smtp_session *s, int first, int initial, struct slice data)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+	size_t		 i;
+
+	assert_true(first || !initial);
+	assert_non_null(s->sasl);
+	if (r->no_auth)
+		return (E_CLOSED);
+	assert_int_equal(buf_adds(&r->calls, "sasl"), E_OK);
+	if (first)
+		assert_int_equal(buf_addf(&r->calls, " %s%s", sasl_mechanism_name(s->sasl->mechanism), initial ? " initial" : ""), E_OK);
+	if (data.n > 200)
+		assert_int_equal(buf_addf(&r->calls, " (%zu)", data.n), E_OK);
+	else if (data.n != 0)
+		assert_int_equal(buf_adds(&r->calls, " "), E_OK);
+	for (i = 0; i < data.n && data.n <= 200; i++)
+		assert_int_equal(buf_add(&r->calls, data.p[i] == '\0' ? "|" : data.p + i, 1), E_OK);
+	r->asked = 1;
+	return (buf_adds(&r->calls, "\n"));
+}
+
+static void
+op_sasl_end(struct smtp_session *s)
+{
+	struct run	*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	assert_true(r->asked);
+	r->asked = 0;
+	assert_int_equal(buf_adds(&r->calls, "sasl-end\n"), E_OK);
+}
+
+static void
+op_auth_event(struct smtp_session *s, enum auth_event what, const char *mechanism, struct slice login)
+{
+	static const char *const	 words[] = { "taken", "failed", "refused", "claimed" };
+	struct run			*r = (struct run *)(void *)((char *)s - offsetof(struct run, s));
+
+	assert_int_equal(buf_addf(&r->calls, "auth %s %s %.*s\n", words[what], mechanism != NULL ? mechanism : "-", (int)login.n,
+	    login.p), E_OK);
+}
+
 static const struct smtp_ops ops = {
 	.txn_begin = op_begin, .txn_body = op_body, .txn_commit = op_commit, .txn_abort = op_abort,
 	.reject = op_reject, .own_address = op_own, .etrn = op_etrn,
 	.verify = op_verify, .note = op_note, .starttls = op_starttls,
+	.sasl_step = op_sasl_step, .sasl_end = op_sasl_end, .auth_event = op_auth_event,
 };
 
 static void
@@ -403,6 +452,24 @@ conf_line(struct run *r, const char *p)
 		r->tls_err = E_CLOSED;
 	else if (strcmp(key, "handshakes") == 0)
 		r->tls_err = E_LIMIT;
+	else if (strcmp(key, "auth") == 0) {		/* on this host, in clear */
+		r->listener.auth = 1;
+		r->conf.auth.mechanisms = v != 0 ? (unsigned)v : (1u << SASL_MECHANISMS) - 1;
+		assert_int_equal(net_addr_parse(&r->s.client, SLICE_LIT("127.0.0.1")), E_OK);
+		r->s.peer = r->s.client;
+	} else if (strcmp(key, "remote") == 0) {
+		assert_int_equal(net_addr_parse(&r->s.client, SLICE_LIT("198.51.100.7")), E_OK);
+		r->s.peer = r->s.client;
+	} else if (strcmp(key, "any-sender") == 0)
+		r->listener.any_sender = 1;
+	else if (strcmp(key, "external") == 0)
+		r->s.external = "alice@example.org";
+	else if (strcmp(key, "bindable") == 0)
+		r->s.bindable = 1;
+	else if (strcmp(key, "tls") == 0)
+		r->s.tls = 1;
+	else if (strcmp(key, "no-auth") == 0)
+		r->no_auth = 1;
 	else if (strcmp(key, "whole") == 0)
 		r->whole = 1;
 	else if (strcmp(key, "name-pending") == 0)
@@ -508,6 +575,36 @@ verify_answer(struct run *r, const char *word, unsigned code)
 	if (code % 10 == 3)		/* one with an enhanced code */
 		m.enhanced = (struct enhanced){ (uint8_t)(code / 100), 2, 9 };
 	smtp_verified(&r->s, &m, r->now);
+}
+
+static void
+auth_line(struct run *r)
+{
+	static const char *const	 words[SASL_STATUSES] = { "continue", "ok", "failed", "bad", "temporary" };
+	struct ipc_sasl_answer		 m = { .id = 1 };
+	char				*p = r->text, *word, *arg;
+
+	r->text[r->text_len] = '\0';
+	word = strsep(&p, " ");
+	if (strcmp(word, "lost") == 0) {
+		r->asked = 0;
+		smtp_sasl_answer(&r->s, NULL, r->now);
+		pump(r);
+		return;
+	}
+	while (m.status < SASL_STATUSES && strcmp(words[m.status], word) != 0)
+		m.status++;
+	assert_true(m.status < SASL_STATUSES);
+	if (m.status > SASL_OK && (arg = strsep(&p, " ")) != NULL)
+		m.wait_ms = (uint32_t)strtoul(arg, NULL, 10);
+	if (m.status != SASL_CONTINUE && (arg = strsep(&p, " ")) != NULL)
+		(void)snprintf(m.login, sizeof(m.login), "%s", arg);
+	if (p != NULL)
+		m.data = slice_str(p);
+	if (m.status != SASL_CONTINUE)
+		r->asked = 0;
+	smtp_sasl_answer(&r->s, &m, r->now);
+	pump(r);
 }
 
 /* The lines are all there: their tables and domains take the place of the usual ones. */
@@ -654,6 +751,9 @@ one_line(struct run *r, const char *line)
 		break;
 	case 'Q':
 		queue_line(r);
+		break;
+	case 'K':
+		auth_line(r);
 		break;
 	case 'N':
 		r->text[r->text_len] = '\0';
