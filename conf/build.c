@@ -54,6 +54,12 @@ open_sections(struct build *b)
 		} else if (strcmp(s[i].name, "tls") == 0) {
 			p->index = b->tls.n;
 			build_open_tls(b, &s[i]);
+		} else if (strcmp(s[i].name, "tls-policy") == 0) {
+			p->index = b->policies.n;
+			build_open_policy(b, &s[i]);
+		} else if (strcmp(s[i].name, "login") == 0) {
+			p->index = b->logins.n;
+			build_open_login(b, &s[i]);
 		}
 	}
 }
@@ -84,6 +90,8 @@ top_value(struct build *b, const struct text_value *v)
 			errors_add(b->errors, v->line, "log: \"%s\": expected \"syslog\" or \"stderr\"", v->text);
 	} else if (strcmp(v->key, "tls-level") == 0)
 		build_tls_level(b, v);
+	else if (strcmp(v->key, "tls-ca") == 0 || strcmp(v->key, "client-ca") == 0)
+		build_ca_value(b, v);
 	else if (strcmp(v->key, "postmaster") == 0)
 		value_mailbox(b->errors, v, &c->mem, &c->postmaster);
 	else if (strcmp(v->key, "relay-from") == 0)
@@ -171,6 +179,12 @@ one_value(struct build *b, const struct text_value *v)
 		build_route_value(b, v, p->index);
 	else if (strcmp(s->name, "tls") == 0)
 		build_tls_value(b, v, p->index);
+	else if (strcmp(s->name, "tls-policy") == 0)
+		build_policy_value(b, v, p->index);
+	else if (strcmp(s->name, "login") == 0)
+		build_login_value(b, v, p->index);
+	else if (strcmp(s->name, "auth") == 0)
+		build_auth_value(b, v);
 	else if (strcmp(s->name, "smtpd") == 0)
 		smtpd_value(b, v);
 	else if (strcmp(s->name, "queue") == 0)
@@ -250,6 +264,9 @@ finish(struct build *b)
 	finish_queue(b);
 	build_finish_domains(b);
 	build_finish_routes(b);
+	build_finish_policies(b);
+	build_finish_auth(b);
+	build_finish_ca(b);
 	finish_trust_anchor(b);
 	if (c->smtpd.line_max != 0 && c->smtpd.line_max < SMTPD_LINE_LEAST)
 		errors_add(b->errors, b->line_max_line, "line-max: expected 0, which is no limit, or at least %d "
@@ -277,6 +294,9 @@ build_clear(struct build *b)
 	free(b->domains.p);
 	free(b->routes.p);
 	free(b->tls.p);
+	free(b->policies.p);
+	free(b->logins.p);
+	free(b->mechanisms.p);
 	free(b->c->domains);	/* these two are not in its arena */
 	free(b->c->routes);
 	conf_free(b->c);

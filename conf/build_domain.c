@@ -45,6 +45,7 @@ build_domain_value(struct build *b, const struct text_value *v, size_t index)
 	struct hop		 hop;
 
 	if (strcmp(v->key, "deliver") == 0) {
+		n->hop_line = v->line;
 		if (!value_hop(b->errors, v, &b->c->mem, &hop))
 			return;
 		if (hop.kind == HOP_MX)
@@ -78,7 +79,7 @@ build_route_value(struct build *b, const struct text_value *v, size_t index)
 {
 	struct new_route	*n = (struct new_route *)b->routes.p + index;
 
-	n->given = 1;
+	n->hop_line = v->line;
 	value_hop(b->errors, v, &b->c->mem, &n->r.via);
 }
 
@@ -146,7 +147,7 @@ build_finish_routes(struct build *b)
 	qsort(n, b->routes.n, sizeof(*n), route_cmp);
 	c->routes = mem_array(NULL, b->routes.n, sizeof(*c->routes));
 	for (size_t i = 0; i < b->routes.n; i++) {
-		if (!n[i].given && b->text->whole)
+		if (n[i].hop_line == 0 && b->text->whole)
 			errors_add(b->errors, n[i].line, "route \"%s\" has no via", n[i].good ? n[i].r.name : "?");
 		if (i != 0 && n[i].good && n[i - 1].good && strcmp(n[i].r.name, n[i - 1].r.name) == 0)
 			errors_add(b->errors, n[i].line, "route \"%s\" is given twice, first on line %d",

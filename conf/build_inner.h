@@ -12,7 +12,7 @@
 #define TRUST_ANCHOR_DEFAULT	"/usr/share/dns/root.ds"
 
 struct place {			/* of a section: where its values go */
-	size_t		 index;		/* into listeners, domains, routes or tls */
+	size_t		 index;		/* into the list of its kind */
 	const char	*name;		/* a stub's zone */
 	int		 good;
 };
@@ -22,6 +22,7 @@ struct new_domain {
 	struct vec		 rcpts, rcpt_files, aliases, alias_files;	/* struct map_line */
 	struct vec		 etrn_from;	/* struct net_prefix */
 	int			 line;
+	int			 hop_line;	/* of deliver */
 	int			 good;	/* its name is a domain */
 };
 
@@ -30,7 +31,7 @@ struct new_listener {
 	struct vec		 proxy_from, xclient_from, xforward_from;	/* struct net_prefix */
 	int			 line;
 	int			 port_line;	/* 0: not given */
-	int			 tls_line;
+	int			 tls_line, auth_line, certs_line, any_line;
 };
 
 struct new_path {
@@ -46,6 +47,26 @@ struct new_tls {
 	int			 good;	/* its name is a domain */
 };
 
+struct new_policy {
+	struct conf_tls_policy	 p;
+	struct vec		 names;		/* const char * */
+	struct vec		 fingerprints;	/* uint8_t[SPKI_HASH_LEN] */
+	int			 line, names_line, fingerprints_line;
+	int			 good;	/* its name is one */
+};
+
+struct new_login {
+	struct conf_login	 l;
+	int			 line;
+	int			 used;	/* by a next hop */
+	int			 user_bad, path_bad;	/* told already */
+};
+
+struct new_mechanism {
+	unsigned		 mechanism;	/* enum sasl_mechanism */
+	int			 line;
+};
+
 struct new_map {
 	struct vec		 lines, files;	/* struct map_line */
 };
@@ -53,8 +74,8 @@ struct new_map {
 struct new_route {
 	struct conf_route	 r;
 	int			 line;
+	int			 hop_line;	/* of via; 0: not given */
 	int			 good;
-	int			 given;	/* via was given */
 };
 
 struct build {
@@ -68,6 +89,12 @@ struct build {
 	struct vec		 routes;	/* struct new_route */
 	struct vec		 tls;		/* struct new_tls */
 	struct vec		 certs;		/* struct conf_cert */
+	struct vec		 policies;	/* struct new_policy */
+	struct vec		 logins;	/* struct new_login */
+	struct vec		 mechanisms;	/* struct new_mechanism */
+	struct new_path		 ca, client_ca;	/* line 0: not given */
+	int			 passwd_line, dovecot_line, pam_line;
+	int			 mechanisms_bad;	/* one was refused: an empty list is its fault */
 	struct vec		 relay_from, vrfy_from, expn_from;	/* struct net_prefix */
 	struct new_map		*maps;		/* as conf_maps */
 	struct vec		 retry;		/* uint32_t */
@@ -88,6 +115,17 @@ void	build_open_tls(struct build *, const struct text_section *);
 void	build_tls_value(struct build *, const struct text_value *, size_t index);
 void	build_tls_level(struct build *, const struct text_value *);
 void	build_finish_tls(struct build *);	/* behind build_finish_listeners() */
+
+void	build_open_policy(struct build *, const struct text_section *);
+void	build_policy_value(struct build *, const struct text_value *, size_t index);
+void	build_ca_value(struct build *, const struct text_value *);	/* tls-ca, client-ca */
+void	build_finish_policies(struct build *);	/* sorted into b->c */
+void	build_finish_ca(struct build *);	/* behind all that may need it */
+
+void	build_open_login(struct build *, const struct text_section *);
+void	build_login_value(struct build *, const struct text_value *, size_t index);
+void	build_auth_value(struct build *, const struct text_value *);
+void	build_finish_auth(struct build *);	/* behind listeners, domains, routes and policies */
 
 /* A key of the top level that belongs to a map: 1, else 0. */
 int	build_map_value(struct build *, const struct text_value *);

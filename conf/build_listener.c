@@ -97,7 +97,6 @@ build_listener_value(struct build *b, const struct text_value *v, size_t index)
 {
 	struct new_listener	*n = (struct new_listener *)b->listeners.p + index;
 	uint64_t		 port;
-	int			 flag;
 
 	if (strcmp(v->key, "address") == 0)
 		address_value(b, n, v);
@@ -113,8 +112,14 @@ build_listener_value(struct build *b, const struct text_value *v, size_t index)
 		n->tls_line = v->line;
 		tls_value(b, n, v);
 	} else if (strcmp(v->key, "auth") == 0) {
-		if (value_bool(b->errors, v, &flag) && flag)
-			errors_add(b->errors, v->line, "auth: this version has no AUTH; expected false");
+		n->auth_line = v->line;
+		value_bool(b->errors, v, &n->l.auth);
+	} else if (strcmp(v->key, "client-certificates") == 0) {
+		n->certs_line = v->line;
+		value_bool(b->errors, v, &n->l.client_certs);
+	} else if (strcmp(v->key, "any-sender") == 0) {
+		n->any_line = v->line;
+		value_bool(b->errors, v, &n->l.any_sender);
 	} else if (strcmp(v->key, "proxy-from") == 0)
 		build_prefix(b, v, &n->proxy_from, PREFIXES_MAX);
 	else if (strcmp(v->key, "xclient-from") == 0)

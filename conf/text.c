@@ -39,12 +39,23 @@ static char	begin_default[] = "opened";
 #define TITLED(name, opts)	CFG_SEC(name, opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES)
 
 static cfg_opt_t listener_keys[] = {
-	OPENED, KEY("address"), KEY("port"), KEY("tls"), KEY("auth"), KEY("protocol"), KEY("connections"),
+	OPENED, KEY("address"), KEY("port"), KEY("tls"), KEY("auth"), KEY("client-certificates"),
+	KEY("any-sender"), KEY("protocol"), KEY("connections"),
 	KEY("per-address"), KEY("per-prefix"), LIST("proxy-from"), LIST("xclient-from"), LIST("xforward-from"),
 	CFG_END()
 };
 static cfg_opt_t tls_keys[] = {
 	OPENED, LIST("certificate"), LIST("key"), CFG_END()
+};
+static cfg_opt_t tls_policy_keys[] = {
+	OPENED, KEY("level"), LIST("names"), LIST("fingerprints"), KEY("resume"), CFG_END()
+};
+static cfg_opt_t login_keys[] = {
+	OPENED, KEY("user"), KEY("password-file"), CFG_END()
+};
+static cfg_opt_t auth_keys[] = {
+	OPENED, KEY("passwd"), KEY("dovecot"), KEY("pam"), LIST("mechanisms"), KEY("workers"), KEY("failures-max"),
+	KEY("failure-window"), CFG_END()
 };
 static cfg_opt_t domain_keys[] = {
 	OPENED, KEY("deliver"), LIST("recipients"), LIST("recipients-file"), LIST("aliases"), LIST("aliases-file"),
@@ -57,7 +68,7 @@ static cfg_opt_t route_keys[] = {
 	OPENED, KEY("via"), CFG_END()
 };
 static cfg_opt_t smtpd_keys[] = {
-	OPENED, KEY("processes"), KEY("command-timeout"), KEY("data-timeout"), KEY("min-rate"),
+	OPENED, KEY("processes"), KEY("submission-processes"), KEY("command-timeout"), KEY("data-timeout"), KEY("min-rate"),
 	KEY("errors-max"), KEY("commands-max"), KEY("rcpt-max"), KEY("client-names"),
 	KEY("header-size-max"), KEY("header-count-max"), KEY("line-max"), LIST("vrfy-from"), LIST("expn-from"),
 	CFG_END()
@@ -81,13 +92,14 @@ static cfg_opt_t resolver_keys[] = {
 static cfg_opt_t top_keys[] = {
 	OPENED, KEY(END), KEY("hostname"), KEY("directory"), KEY("runtime"), KEY("user-prefix"), KEY("log"),
 	KEY("postmaster"), LIST("relay-from"), KEY("message-size-limit"), KEY("local-submission"),
-	KEY("recipient-delimiter"), KEY("tls-level"), MAP("canonical"), MAP("sender-canonical"), MAP("recipient-canonical"),
+	KEY("recipient-delimiter"), KEY("tls-level"), KEY("tls-ca"), KEY("client-ca"), MAP("canonical"), MAP("sender-canonical"), MAP("recipient-canonical"),
 	MAP("virtual"), MAP("sender-login"), MAP("client-access"), MAP("helo-access"), MAP("sender-access"),
 	MAP("recipient-access"),
-	TITLED("listener", listener_keys), TITLED("tls", tls_keys), TITLED("domain", domain_keys),
+	TITLED("listener", listener_keys), TITLED("tls", tls_keys),
+	TITLED("tls-policy", tls_policy_keys), TITLED("login", login_keys), TITLED("domain", domain_keys),
 	TITLED("relay-domain", relay_domain_keys), TITLED("route", route_keys),
 	SECTION("smtpd", smtpd_keys), SECTION("queue", queue_keys), SECTION("deliver", deliver_keys),
-	SECTION("resolver", resolver_keys), CFG_END()
+	SECTION("auth", auth_keys), SECTION("resolver", resolver_keys), CFG_END()
 };
 
 static void
@@ -207,6 +219,7 @@ read_once(struct text *t, const char *in, cfg_flag_t flags)
 		t->whole = 0;
 	t->relay_from_given = given(cfg, "relay-from");
 	t->retry_given = given(cfg_getsec(cfg, "queue"), "retry");
+	t->mechanisms_given = given(cfg_getsec(cfg, "auth"), "mechanisms");
 	cfg_free(cfg);
 }
 

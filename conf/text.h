@@ -29,6 +29,7 @@ struct text {
 	int		 whole;		/* the file was read to its end */
 	int		 relay_from_given;	/* lists whose defaults are not empty: an empty one leaves no value */
 	int		 retry_given;
+	int		 mechanisms_given;
 };
 
 /* Reads all it can; errors tell what was wrong.  Not re-entrant: libconfuse's callbacks carry no context. */

@@ -59,7 +59,8 @@
   "c:2: port: \"0\": expected a number from 1 to 65535\n"
   "c:3: address: \"x\": expected an IP address such as \"192.0.2.1\" or \"2001:db8::1\"\n"
   "c:4: listener \"a b\": tls needs a certificate: add a section tls \"host.test\" { certificate = \"...\" key = \"...\" }\n"
-  "c:5: auth: this version has no AUTH; expected false\n"
+  "c:5: listener \"a b\": auth needs a source of passwords: add a section auth { passwd = \"/etc/postern/passwd\" } (or "
+  "dovecot, or pam)\n"
   "c:6: connections: \"-1\": expected a number from 1 to 1000000\n" },
 { "listener a { }\nlog = stderr listener b {\n }\n",
   "c:2: listener \"b\" has the address and port of listener \"a\"\n" },
