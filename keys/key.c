@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
@@ -176,16 +178,43 @@ key_goes_with(const struct key *k, const struct tbs_scheme *s)
 	}
 }
 
+/* The ECDHE key of TLS 1.2 is a point on its curve: half of its octets follow from the other half (see tbs.h). */
+static int
+point_is_true(struct slice tbs)
+{
+	static EC_GROUP	*groups[3];	/* secp256r1, 384, 521: they stay */
+	static const int nids[3] = { NID_X9_62_prime256v1, NID_secp384r1, NID_secp521r1 };
+	struct slice	 point;
+	EC_POINT	*p;
+	unsigned	 curve = tbs_point(tbs, &point);
+	int		 ok;
+
+	if (curve == 0)
+		return (E_OK);
+	curve -= 23;
+	if (groups[curve] == NULL && (groups[curve] = EC_GROUP_new_by_curve_name(nids[curve])) == NULL)
+		return (E_IO);
+	if ((p = EC_POINT_new(groups[curve])) == NULL)
+		return (E_IO);
+	ok = EC_POINT_oct2point(groups[curve], p, (const unsigned char *)point.p, point.n, NULL) == 1;
+	EC_POINT_free(p);
+	return (ok ? E_OK : E_SYNTAX);
+}
+
 int
 key_sign(const struct key *k, uint16_t scheme, struct slice tbs, uint8_t *sig, size_t *len)
 {
 	const struct tbs_scheme	*s = tbs_scheme(scheme);
 	EVP_MD_CTX		*m;
 	EVP_PKEY_CTX		*p = NULL;
-	int			 ok;
+	int			 ok, err;
 
 	if (s == NULL || tbs_check(s, tbs) != E_OK || !key_goes_with(k, s))
 		return (E_SYNTAX);
+	if ((err = point_is_true(tbs)) != E_OK) {
+		ERR_clear_error();
+		return (err);
+	}
 	if ((m = EVP_MD_CTX_new()) == NULL)
 		return (E_IO);
 	ok = EVP_DigestSignInit_ex(m, &p, s->digest, NULL, NULL, k->pkey, NULL) == 1;
@@ -195,6 +224,8 @@ key_sign(const struct key *k, uint16_t scheme, struct slice tbs, uint8_t *sig, s
 	*len = SIGNATURE_MAX;
 	ok = ok && EVP_DigestSign(m, sig, len, (const unsigned char *)tbs.p, tbs.n) == 1;
 	EVP_MD_CTX_free(m);
+	if (!ok)
+		ERR_clear_error();
 	return (ok ? E_OK : E_IO);
 }
 

@@ -12,6 +12,7 @@
 #define HASH384		48
 #define NAMED_CURVE	3		/* ECCurveType, RFC 8422 5.4 */
 #define PARAMS_HEAD	4		/* type, two octets of curve, length of the point */
+#define X25519		29		/* the rest are points on a curve of NIST's */
 #define UNCOMPRESSED	4		/* a point's first octet, RFC 8422 5.4.1 */
 
 static const char context[] = "TLS 1.3, server CertificateVerify";	/* with its NUL */
@@ -37,8 +38,7 @@ static const struct {
 	{ 23, 65, UNCOMPRESSED },	/* secp256r1 */
 	{ 24, 97, UNCOMPRESSED },	/* secp384r1 */
 	{ 25, 133, UNCOMPRESSED },	/* secp521r1 */
-	{ 29, 32, 0 },			/* x25519 */
-	{ 30, 56, 0 },			/* x448 */
+	{ X25519, 32, 0 },
 };
 
 const struct tbs_scheme *
@@ -87,6 +87,17 @@ is_tls12(struct slice tbs)
 			return (curves[i].len == n && (curves[i].first == 0 || p[PARAMS_HEAD] == curves[i].first));
 	}
 	return (0);
+}
+
+uint16_t
+tbs_point(struct slice tbs, struct slice *point)
+{
+	const unsigned char	*p = (const unsigned char *)tbs.p + 2 * RANDOM_LEN;
+
+	if (!is_tls12(tbs) || p[2] == X25519)
+		return (0);
+	*point = slice_make(tbs.p + 2 * RANDOM_LEN + PARAMS_HEAD, tbs.n - 2 * RANDOM_LEN - PARAMS_HEAD);
+	return ((uint16_t)(p[1] << 8 | p[2]));
 }
 
 int

@@ -34,8 +34,6 @@ is_12(const uint8_t *p, size_t n)
 		return (n == 68 + 133 && p[68] == 4);
 	case 29:
 		return (n == 68 + 32);
-	case 30:
-		return (n == 68 + 56);
 	}
 	return (0);
 }
@@ -47,7 +45,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct tbs_scheme	*s;
 	uint16_t		 scheme;
-	int			 want, pkcs1;
+	struct slice		 point;
+	int			 want, pkcs1, curve;
 
 	if (size < 2)
 		return (0);
@@ -57,6 +56,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	pkcs1 = data[1] == 1;
 	want = (is_13(data + 2, size - 2) && !pkcs1) || is_12(data + 2, size - 2);
 	if ((tbs_check(s, slice_make(data + 2, size - 2)) == E_OK) != want)
+		abort();
+	curve = is_12(data + 2, size - 2) ? data[2 + 66] : 0;
+	if (tbs_point(slice_make(data + 2, size - 2), &point) != (curve == 29 ? 0 : curve) ||
+	    (curve > 0 && curve < 29 && (point.p != (const char *)data + 2 + 68 || point.n != size - 2 - 68)))
 		abort();
 	return (0);
 }

@@ -159,6 +159,47 @@ refusals(void **state)
 	EVP_PKEY_free(other);
 }
 
+/* TLS 1.2: an ECDHE key is a point of its curve, or nothing is signed: other octets are as he likes who asks. */
+static void
+points(void **state)
+{
+	static const struct { const char *curve; uint8_t number; } t[] = { { "P-256", 23 }, { "P-384", 24 }, { "P-521", 25 } };
+	EVP_PKEY	*k = generate("EC P-256"), *own;
+	uint8_t		 hash[SPKI_LEN], sig[SIGNATURE_MAX], tbs[68 + 133];
+	unsigned char	*point;
+	struct slice	 s;
+	const char	*why;
+	struct key	*key;
+	size_t		 i, n, len;
+	int		 fd = file_of(k, NULL);
+
+	spki(k, hash);
+	assert_int_equal(key_read(&key, fd, hash, &why), E_OK);
+	close(fd);
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		own = EVP_PKEY_Q_keygen(NULL, NULL, "EC", t[i].curve);
+		n = EVP_PKEY_get1_encoded_public_key(own, &point);
+		memset(tbs, 'r', 64);
+		memcpy(tbs + 64, (const uint8_t[]){ 3, 0, t[i].number, (uint8_t)n }, 4);
+		memcpy(tbs + 68, point, n);
+		s = slice_make((char *)tbs, 68 + n);
+		assert_int_equal(key_sign(key, 0x0403, s, sig, &len), E_OK);
+		tbs[68 + n - 1] ^= 1;
+		assert_int_equal(key_sign(key, 0x0403, s, sig, &len), E_SYNTAX);
+		tbs[68 + n - 1] ^= 1;
+		tbs[69 + n / 4] ^= 1;
+		assert_int_equal(key_sign(key, 0x0403, s, sig, &len), E_SYNTAX);
+		memset(tbs + 69, 0xff, n - 1);		/* past the prime */
+		assert_int_equal(key_sign(key, 0x0403, s, sig, &len), E_SYNTAX);
+		memset(tbs + 69, 0, n - 1);
+		assert_int_equal(key_sign(key, 0x0403, s, sig, &len), E_SYNTAX);
+		OPENSSL_free(point);
+		EVP_PKEY_free(own);
+	}
+	key_free(key);
+	EVP_PKEY_free(k);
+}
+
 static int
 open_memory(void **state)
 {
@@ -171,6 +212,7 @@ main(void)
 	static const struct CMUnitTest	tests[] = {
 		cmocka_unit_test(kinds),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(points),
 	};
 
 	return (cmocka_run_group_tests(tests, open_memory, NULL));

@@ -91,7 +91,7 @@ tls12(void **state)
 		{ 3, 24, 97, 4, 97, E_OK },
 		{ 3, 25, 133, 4, 133, E_OK },
 		{ 3, 29, 32, 0, 32, E_OK },
-		{ 3, 30, 56, 7, 56, E_OK },
+		{ 3, 30, 56, 7, 56, E_SYNTAX },		/* x448: no level has it, and it has the most free octets */
 		{ 3, 23, 65, 2, 65, E_SYNTAX },		/* a compressed point */
 		{ 3, 23, 64, 4, 64, E_SYNTAX },
 		{ 3, 23, 66, 4, 66, E_SYNTAX },
