@@ -85,7 +85,8 @@
 #define DOVECOT_AGAIN_MAX_MS	16000
 #define PAM_SLOTS		8	/* questions that PAM is asked at once */
 #define PAM_WAITING_MAX		256	/* questions that wait for that; more get SASL_TEMPORARY */
-#define PAM_TIME_S		30	/* seconds for one question, its wait not counted */
+#define PAM_TIME_S		20	/* seconds for one question, its wait not counted; then its process is killed */
+#define PAM_ANSWER_MS		25000	/* for one question in all; smtpd waits 30 s */
 #define PAM_SERVICE_MAX		63	/* octets of a PAM service's name */
 
 /* TLS. */
