@@ -33,6 +33,7 @@ struct peer {
 	uint32_t	 first, n;
 	uint64_t	 window_ms;	/* when the present second began */
 	uint32_t	 signed_now;	/* in it */
+	uint8_t		 told;		/* in it, what is wrong: one line is enough (G6) */
 };
 
 struct set {				/* the keys of one snapshot */
@@ -190,8 +191,10 @@ answer(struct peer *p, uint32_t id, enum sign_status status, const uint8_t *sig,
 
 	keys.counter[counts[status]]++;
 	/* A peer that does not read has its own deadline; an answer more will not help it. */
-	if (err != E_OK && err != E_CLOSED)
+	if (err != E_OK && err != E_CLOSED && !p->told) {
+		p->told = 1;
 		log_warn("answer to smtpd[%u] dropped: %s", p->ipc.instance, err_name(err));
+	}
 }
 
 static void
@@ -207,9 +210,11 @@ sign_one(struct peer *p)
 	p->n--;
 	p->signed_now++;
 	err = k == NULL ? E_SYNTAX : key_sign(k, q->scheme, slice_make(q->tbs, q->len), sig, &len);
-	if (err == E_SYNTAX)	/* an honest smtpd asks for nothing else */
+	if (err == E_SYNTAX && !p->told) {	/* an honest smtpd asks for nothing else */
+		p->told = 1;
 		log_warn("smtpd[%u]: refused to sign: key=%u scheme=%04x octets=%u", p->ipc.instance, q->key, q->scheme,
 		    q->len);
+	}
 	answer(p, q->id, err == E_OK ? SIGN_DONE : err == E_SYNTAX ? SIGN_REFUSED : SIGN_FAILED, sig,
 	    err == E_OK ? len : 0);
 }
@@ -221,6 +226,7 @@ within_rate(struct peer *p, uint64_t now, uint64_t *next)
 	if (now - p->window_ms >= RATE_WINDOW_MS) {
 		p->window_ms = now;
 		p->signed_now = 0;
+		p->told = 0;
 	}
 	if (p->signed_now < SIGN_RATE_MAX)
 		return (1);

@@ -43,6 +43,7 @@ static int		 master = -1;
 static uint32_t		 master_seq;
 static struct ipc_sync	 master_sync;
 static pid_t		 pid;
+static int		 child_log = -1;
 static char		 empty_dir[] = "/tmp/postern-keys-XXXXXX";
 
 #define SEND(fd, seq, NAME, name, m, passfd) do { \
@@ -173,7 +174,7 @@ child(int channel)
 	char				*argv[] = { (char *)(uintptr_t)"postern-keys", NULL };
 	int				fd;
 
-	if (dup2(channel, ROOM_CHANNEL_FD) == -1)
+	if ((child_log != -1 && dup2(child_log, STDERR_FILENO) == -1) || dup2(channel, ROOM_CHANNEL_FD) == -1)
 		_exit(10);
 	for (fd = ROOM_CHANNEL_FD + 1; fd < 64; fd++)
 		(void)close(fd);
@@ -472,6 +473,41 @@ now_ms(void)
 }
 
 /* More than SIGN_RATE_MAX in a second wait for the next; another peer has a rate of its own. */
+/* What is refused is told once in a second, whatever a broken-into smtpd asks for (G6). */
+static void
+refused_in_the_log(void **state)
+{
+	struct peer		p;
+	struct ipc_signed	m;
+	char			text[65536];
+	const char		*at;
+	uint64_t		began;
+	size_t			len;
+	ssize_t			n;
+	int			i, lines = 0, fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	child_log = fds[1];
+	began = uv_hrtime();
+	daemon_start();
+	peer_open(&p, 0);
+	for (i = 0; i < 3000; i++)
+		assert_int_equal(asked(&p, 1, 0, ECDSA_P256, slice_str("anything else"), &m), SIGN_REFUSED);
+	assert_int_equal(asked(&p, 1, 0, ECDSA_P256, TBS, &m), SIGN_DONE);
+	close(p.fd);
+	daemon_stop();
+	close(fds[1]);
+	child_log = -1;
+	for (len = 0; (n = read(fds[0], text + len, sizeof(text) - 1 - len)) > 0; len += (size_t)n)
+		;
+	text[len] = '\0';
+	close(fds[0]);
+	for (at = text; (at = strstr(at, "refused to sign")) != NULL; at++)
+		lines++;
+	assert_in_range(lines, 1, 2 + (uv_hrtime() - began) / 1000000000);
+}
+
 static void
 rate(void **state)
 {
@@ -627,6 +663,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signs_and_refuses), cmocka_unit_test(garbage), cmocka_unit_test(flood), cmocka_unit_test(rate),
+		cmocka_unit_test(refused_in_the_log),
 		cmocka_unit_test(reload), cmocka_unit_test(bad_start), cmocka_unit_test(memory),
 	};
 
