@@ -1,7 +1,7 @@
 /*
  * channels.c -- what goes down a daemon's channel at its start, and the pairs between daemons.  Shell.
  *
- * Order for a new daemon: START, KEY.., CONF, CONF_USE, LOG, LISTENER.., TICKET_KEYS, CHANNEL.., GO.  A living peer gets its end of
+ * Order for a new daemon: START, KEY.. or SECRET.., CONF, CONF_USE, LOG, LISTENER.., TICKET_KEYS, CHANNEL.., GO.  A living peer gets its end of
  * the new pair as one more CHANNEL, and drops what it still holds of the old one.
  */
 #include <errno.h>
@@ -84,6 +84,11 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		if (rd_end(r) != E_OK)
 			return (E_PROTO);
 		d->want_log = 1;	/* the periodic timer sees to it: asking often costs us nothing */
+		return (E_OK);
+	case IPC_NEED_DOVECOT:
+		if (rd_end(r) != E_OK)
+			return (E_PROTO);
+		dovecot_need(d);
 		return (E_OK);
 	case IPC_PEER_BROKEN:
 		if (ipc_unpack_channel(r, &peer) != E_OK)
@@ -214,6 +219,13 @@ fill_listener(struct ipc_listener *l, const struct listeners *ls, size_t index)
 	(void)snprintf(l->name, sizeof(l->name), "%s", ls->l[index].name);
 }
 
+static void
+rewind_file(const struct daemon *d, int fd)
+{
+	if (lseek(fd, 0, SEEK_SET) == -1)
+		log_warn("daemon %s: a file for it: %s", d->name, strerror(errno));
+}
+
 /* The file has one position for all who have it open: whoever read it last left it at the end. */
 void
 channel_send_keys(struct daemon *d, const struct key_files *k, uint64_t generation)
@@ -221,10 +233,32 @@ channel_send_keys(struct daemon *d, const struct key_files *k, uint64_t generati
 	struct ipc_key key = { .generation = generation };
 
 	for (; key.index < k->n && daemon_can_hear(d); key.index++) {
-		if (lseek(k->fd[key.index], 0, SEEK_SET) == -1)
-			log_warn("key file %u: %s", (unsigned)key.index, strerror(errno));
+		rewind_file(d, k->fd[key.index]);
 		SEND_FD(d, KEY, key, &key, k->fd[key.index]);
 	}
+}
+
+void
+channel_send_secrets(struct daemon *d, const struct secret_files *s, uint64_t generation)
+{
+	struct ipc_secret m = { .generation = generation };
+	size_t i;
+
+	for (i = 0; i < s->n && daemon_can_hear(d); i++) {
+		m.kind = s->v[i].kind;
+		m.index = s->v[i].index;
+		rewind_file(d, s->v[i].fd);
+		SEND_FD(d, SECRET, secret, &m, s->v[i].fd);
+	}
+}
+
+void
+channel_send_dovecot(struct daemon *d, int fd)
+{
+	struct ipc_empty m = { 0 };
+
+	if (daemon_can_hear(d))
+		SEND_FD(d, DOVECOT, empty, &m, fd);
 }
 
 void
@@ -303,6 +337,8 @@ channel_greet(struct daemon *d)
 		return;		/* the snapshot follows as to all others, the rest when that is in force */
 	if (d->item.room == ROOM_KEYS)
 		channel_send_keys(d, &m->keys, m->generation);
+	if (d->item.room == ROOM_AUTH)
+		channel_send_secrets(d, &m->secrets, m->generation);
 	channel_send_conf(d, m->blob_fd, m->generation);
 	channel_send_use(d, m->generation);
 	d->want_log = 0;
@@ -331,7 +367,7 @@ send_peer(struct daemon *to, const struct daemon *peer, int fd)
 static int
 is_living(const struct daemon *d)
 {
-	return (daemon_can_hear(d) &&
+	return (daemon_can_hear(d) && !d->trial &&	/* who is on trial gets its channels when it has passed */
 	    (d->sv.state == SV_STARTING || d->sv.state == SV_RUNNING));
 }
 
@@ -370,6 +406,23 @@ channels_rejoin(struct master *m)
 			join(a, b);
 		}
 		a->rejoin = 0;
+	}
+}
+
+void
+channels_follow(struct master *m, const struct conf *old)
+{
+	struct daemon *a, *b;
+	unsigned i, k;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		for (k = i + 1; k < DAEMONS_MAX; k++) {
+			a = &m->daemon[i];
+			b = &m->daemon[k];
+			if (is_living(a) && is_living(b) && plan_talk(&a->item, &b->item, m->conf) &&
+			    !plan_talk(&a->item, &b->item, old))
+				join(a, b);
+		}
 	}
 }
 

@@ -112,6 +112,7 @@ daemon_add(struct master *m, const struct plan_item *item)
 	d->item = *item;
 	d->pid = 0;
 	d->want_log = 0;
+	d->dovecot = (struct dovecot){ .wanted = 0 };
 	d->trial = 0;
 	d->why = NULL;
 	supervise_init(&d->sv);
@@ -154,6 +155,7 @@ daemon_spawn(struct daemon *d)
 	}
 	(void)close(pair[1]);
 	d->since = (int64_t)time(NULL);
+	d->dovecot.wanted = 0;	/* the new one asks itself */
 	d->rejoin = 0;		/* it gets new channels anyway */
 	log_info("daemon %s started pid=%ld", d->name, (long)d->pid);
 	if (channel_open(d, pair[0]) != E_OK) {
@@ -226,16 +228,15 @@ daemons_replan(struct master *m, const struct conf *old)
 }
 
 /*
- * A snapshot with certificates is not put in force before postern-keys has read their keys (G8).  Where it runs it is
- * asked as all others are.  Where it does not, one is started with that snapshot alone, and serves if all goes well.
+ * A snapshot is not put in force before postern-keys has read its keys, and postern-auth its passwords (G8).  Where that runs
+ * it is asked as all others are.  Where it does not, one is started with that snapshot alone, and serves if all goes well.
  */
 int
-daemons_try_keys(struct master *m, struct daemon **trial)
+daemons_try(struct master *m, unsigned room, uint64_t *trials)
 {
-	static const struct plan_item item = { .room = ROOM_KEYS };
+	const struct plan_item item = { .room = room };
 	struct daemon *d;
 
-	*trial = NULL;
 	if ((d = daemon_add(m, &item)) == NULL)
 		return (E_LIMIT);
 	if (d->sv.state == SV_RUNNING && !d->removed)
@@ -250,7 +251,7 @@ daemons_try_keys(struct master *m, struct daemon **trial)
 		return (E_IO);
 	}
 	daemon_arm(d);
-	*trial = d;
+	*trials |= UINT64_C(1) << d->slot;
 	return (E_OK);
 }
 

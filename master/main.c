@@ -89,7 +89,8 @@ main(int argc, char **argv)
 		return (m->status);
 	open_resources(m);
 	drop_enter();
-	if (key_files_open(&m->keys, m->conf, err, sizeof(err)) != E_OK)	/* with the rights that a reload will have */
+	if (key_files_open(&m->keys, m->conf, err, sizeof(err)) != E_OK ||	/* with the rights that a reload will have */
+	    secret_files_open(&m->secrets, m->conf, err, sizeof(err)) != E_OK)
 		log_fatal("%s", err);
 	use_log(m);
 	reloads_first_warnings(m);
@@ -100,7 +101,7 @@ main(int argc, char **argv)
 	control_close(m);
 	listen_close(&m->listeners);
 	pidfile_remove(m->pid_fd, m->conf->runtime);
-	explicit_bzero(&m->tickets, sizeof(m->tickets));
+	tickets_forget(m);
 	log_info("stopped");
 	log_flush();
 	return (m->status);

@@ -8,8 +8,9 @@
  *	channels.c	what goes down a daemon's channel at its start, and the pairs between daemons
  *	reloads.c	a new configuration, in two steps
  *	control.c	the operator's socket
- *	renewals.c	certificates that were renewed
+ *	renewals.c	certificates, keys and passwords that were renewed
  *	tickets.c	keys of session tickets
+ *	dovecot.c	streams to Dovecot's auth service, for postern-auth
  *	stops.c		the orderly end
  *	signals.c	signals and the periodic timers
  */
@@ -31,6 +32,7 @@
 #include "master/reload.h"
 #include "master/renewal.h"
 #include "master/supervise.h"
+#include "master/ticket_ring.h"
 
 #define DAEMONS_MAX		(PLAN_MAX + 5)	/* some of the last plan may still be leaving */
 #define LOG_RETRY_MS		1000u		/* how often a lost log daemon is looked for */
@@ -42,6 +44,13 @@ _Static_assert(DAEMONS_MAX <= 64, "reload.h keeps daemons in a set of 64 bits");
 _Static_assert(PLAN_MAX <= PEERS_MAX, "a daemon may have all others as peers");
 
 struct master;
+
+struct dovecot {		/* of postern-auth: its stream to Dovecot's auth service */
+	int		 wanted;
+	int		 failing;	/* said so */
+	uint32_t	 wait_ms;
+	uint64_t	 due_ms;	/* not before */
+};
 
 struct daemon {
 	struct master	*m;
@@ -58,9 +67,10 @@ struct daemon {
 	int64_t		 since;		/* epoch seconds of its start */
 	uint64_t	 log_dropped;
 	uint64_t	 counter[8];
-	int		 trial;		/* started to read the keys of a snapshot that is not in force yet */
+	int		 trial;		/* started to read the keys or passwords of a snapshot that is not in force yet */
 	uint64_t	 rejoin;	/* slots of peers that need a new channel to it */
 	int		 want_log;	/* its log socket died, or it has a stand-in */
+	struct dovecot	 dovecot;
 	const char	*why;		/* why master killed it; NULL: it did not */
 	char		 name[NAME_LEN];	/* "deliver[1]", for our log lines */
 };
@@ -79,7 +89,7 @@ struct ctl_client {
 struct master {
 	uv_loop_t	 loop;
 	uv_prepare_t	 prepare;
-	uv_signal_t	 sig_hup, sig_term, sig_int, sig_chld;
+	uv_signal_t	 sig_hup, sig_term, sig_int, sig_chld, sig_usr1;
 	uv_timer_t	 log_timer, watchdog, reload_timer;
 
 	struct config_source source;
@@ -97,7 +107,8 @@ struct master {
 	int		 dropped;	/* drop_enter() was done: no directory can be given away any more */
 
 	struct key_files keys;		/* of conf, kept open for a restarted postern-keys */
-	struct ipc_ticket_keys tickets;	/* n = 0: none, without certificates */
+	struct secret_files secrets;	/* and for a restarted postern-auth */
+	struct ticket_ring tickets[2];	/* of the usual smtpd processes, and of those of the role submission */
 	uv_timer_t	 ticket_timer;
 	struct renewal	 renewal;
 	uv_timer_t	 renewal_timer;
@@ -119,7 +130,8 @@ struct master {
 	struct ids	 next_ids;
 	struct listeners next_listeners;
 	struct key_files next_keys;
-	struct daemon	*next_trial;	/* started for next_conf; NULL: none */
+	struct secret_files next_secrets;
+	uint64_t	 next_trials;	/* slots: started for next_conf */
 	struct buf	 report;	/* why the reload was refused; lines */
 
 	int		 control_fd;
@@ -132,7 +144,7 @@ struct master {
 void	daemons_init(struct master *);
 void	daemons_start(struct master *);			/* all of the plan */
 void	daemons_replan(struct master *, const struct conf *old);	/* after a reload */
-int	daemons_try_keys(struct master *, struct daemon **trial);	/* E_AGAIN: it is between two lives */
+int	daemons_try(struct master *, unsigned room, uint64_t *trials);	/* E_AGAIN: it is between two lives */
 void	daemon_trial_failed(struct daemon *);
 void	daemon_event(struct daemon *, enum sv_event);
 void	daemon_broken(struct daemon *, const char *why);	/* kill it; it restarts */
@@ -150,12 +162,15 @@ int	channel_open(struct daemon *, int fd);		/* master's end */
 void	channel_close(struct daemon *);
 void	channel_greet(struct daemon *);			/* START, CONF, CONF_USE, LOG, LISTENER */
 void	channel_send_keys(struct daemon *, const struct key_files *, uint64_t generation);
+void	channel_send_secrets(struct daemon *, const struct secret_files *, uint64_t generation);
 void	channel_send_tickets(struct daemon *, const struct ipc_ticket_keys *);
 /* CHANNEL for every pair of living daemons of which at least one is in the set; then GO for the set. */
 void	channels_join(struct master *, uint64_t set);
 void	channels_rejoin(struct master *);		/* the periodic timer */
+void	channels_follow(struct master *, const struct conf *old);	/* pairs that may talk only since this reload */
 void	channel_send_conf(struct daemon *, int fd, uint64_t generation);
 void	channel_send_use(struct daemon *, uint64_t generation);
+void	channel_send_dovecot(struct daemon *, int fd);
 void	channel_send_log(struct daemon *);
 void	channel_send_listener(struct daemon *, const struct listeners *, size_t index);
 void	channel_send_listener_end(struct daemon *, const struct listeners *, size_t index);
@@ -170,9 +185,15 @@ void	reloads_first(struct master *);
 void	reloads_first_warnings(struct master *);	/* once there is a log for them */
 
 /* tickets.c */
-void	tickets_follow(struct master *);		/* certificates came or went */
-void	tickets_rotate(struct master *);
+void	tickets_follow(struct master *);		/* certificates came or went; or a key's time is over */
+void	tickets_renew(struct master *);			/* new keys now */
+void	tickets_forget(struct master *);
 void	tickets_send(struct daemon *);
+
+/* dovecot.c */
+void	dovecot_need(struct daemon *);
+void	dovecot_try(struct daemon *);			/* the periodic timer */
+void	dovecot_follow(struct master *);		/* another snapshot is in force */
 
 /* renewals.c */
 void	renewals_follow(struct master *);		/* another snapshot is in force */

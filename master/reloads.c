@@ -40,6 +40,7 @@ next_drop(struct master *m)
 		(void)close(m->next_fd);
 	m->next_fd = -1;
 	key_files_close(&m->next_keys);
+	secret_files_close(&m->next_secrets);
 }
 
 /* The memory file that the checker wrote and that is sealed now. */
@@ -110,19 +111,26 @@ refuse(struct master *m, const char *text)
 		(void)buf_addf(&m->report, "%s\n", text);
 }
 
-/* The keys, and a process that can say whether they fit. */
+/* Keys and passwords, and processes that can say whether they fit. */
 static int
-next_prepare_keys(struct master *m)
+next_prepare_secrets(struct master *m)
 {
+	static const struct { unsigned room; const char *what; } rows[] = {
+		{ ROOM_KEYS, "the keys" }, { ROOM_AUTH, "the passwords" },
+	};
 	char err[MASTER_ERR_MAX] = "";
+	size_t i;
 	int rc;
 
-	if (m->next_conf->ncerts == 0)
-		return (E_OK);
-	if ((rc = key_files_open(&m->next_keys, m->next_conf, err, sizeof(err))) == E_OK &&
-	    (rc = daemons_try_keys(m, &m->next_trial)) != E_OK)
-		(void)snprintf(err, sizeof(err), rc == E_AGAIN ? "postern-keys is being restarted: ask again in a moment" :
-		    "postern-keys could not be started to read the keys: see the log");
+	if ((rc = key_files_open(&m->next_keys, m->next_conf, err, sizeof(err))) == E_OK)
+		rc = secret_files_open(&m->next_secrets, m->next_conf, err, sizeof(err));
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]) && rc == E_OK; i++) {
+		if (!(rows[i].room == ROOM_KEYS ? m->next_conf->ncerts != 0 : m->next_conf->auth.needed))
+			continue;
+		if ((rc = daemons_try(m, rows[i].room, &m->next_trials)) != E_OK)
+			(void)snprintf(err, sizeof(err), rc == E_AGAIN ? "postern-%s is being restarted: ask again in a moment" :
+			    "postern-%s could not be started to read %s: see the log", room_name(rows[i].room), rows[i].what);
+	}
 	if (rc != E_OK)
 		refuse(m, err);
 	return (rc);
@@ -155,7 +163,7 @@ next_prepare(struct master *m, struct config_job *j)
 	    m->next_ids.admin, err, sizeof(err))) != E_OK)
 		refuse(m, err);
 	else
-		rc = next_prepare_keys(m);
+		rc = next_prepare_secrets(m);
 	return (rc);
 }
 
@@ -199,6 +207,8 @@ send_conf(struct master *m)
 			continue;
 		if (m->daemon[i].item.room == ROOM_KEYS)
 			channel_send_keys(&m->daemon[i], &m->next_keys, m->reload.generation);
+		if (m->daemon[i].item.room == ROOM_AUTH)
+			channel_send_secrets(&m->daemon[i], &m->next_secrets, m->reload.generation);
 		channel_send_conf(&m->daemon[i], m->next_fd, m->reload.generation);
 	}
 }
@@ -217,6 +227,35 @@ send_listeners(struct daemon *d, const struct listeners *old, const struct liste
 		if (new->l[i].role == d->item.role && listen_find(old, &new->l[i]) == NULL)
 			channel_send_listener(d, new, i);
 	}
+}
+
+static void
+trials_passed(struct master *m)
+{
+	uint64_t set = m->next_trials;
+	unsigned i;
+
+	m->next_trials = 0;
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		if ((set & UINT64_C(1) << i) == 0)
+			continue;
+		m->daemon[i].trial = 0;
+		channel_send_log(&m->daemon[i]);
+	}
+	if (set != 0)
+		channels_join(m, set);
+}
+
+static void
+trials_failed(struct master *m)
+{
+	unsigned i;
+
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		if ((m->next_trials & UINT64_C(1) << i) != 0)
+			daemon_trial_failed(&m->daemon[i]);
+	}
+	m->next_trials = 0;
 }
 
 static void
@@ -246,6 +285,9 @@ commit(struct master *m)
 	key_files_close(&m->keys);
 	m->keys = m->next_keys;
 	m->next_keys.n = 0;
+	secret_files_close(&m->secrets);
+	m->secrets = m->next_secrets;
+	m->next_secrets.n = 0;
 	m->generation = m->reload.generation;
 	m->next_conf = NULL;
 	m->next_fd = -1;
@@ -258,13 +300,10 @@ commit(struct master *m)
 	}
 	tickets_follow(m);
 	renewals_follow(m);
+	dovecot_follow(m);
 	daemons_replan(m, old);
-	if (m->next_trial != NULL) {	/* it has passed */
-		m->next_trial->trial = 0;
-		channel_send_log(m->next_trial);
-		channels_join(m, UINT64_C(1) << m->next_trial->slot);
-		m->next_trial = NULL;
-	}
+	channels_follow(m, old);
+	trials_passed(m);
 	conf_free(old);
 }
 
@@ -322,9 +361,7 @@ reloads_do(struct master *m, enum reload_action action)
 		/* After a failed check nothing is there to drop, which these know. */
 		listen_abort(&m->next_listeners);
 		next_drop(m);
-		if (m->next_trial != NULL)
-			daemon_trial_failed(m->next_trial);
-		m->next_trial = NULL;
+		trials_failed(m);
 		over(m, 0);
 		break;
 	}
@@ -347,6 +384,9 @@ reloads_conf_ready(struct daemon *d, const struct ipc_conf_ready *r)
 	if (r->err != E_OK && m->reload.state == RELOAD_READYING && r->generation == m->reload.generation)
 		(void)buf_addf(&m->report, "daemon %s cannot use it: %s\n", d->name,
 		    r->why[0] != '\0' ? r->why : err_name(r->err));
+	else if (r->err != E_OK)	/* of what is in force: it ends now, and tries again */
+		log_warn("daemon %s cannot use the configuration: %s", d->name,
+		    r->why[0] != '\0' ? r->why : err_name(r->err));
 	reloads_do(m, reload_ready(&m->reload, d->slot, r->generation, r->err == E_OK));
 }
 
@@ -356,9 +396,10 @@ reloads_gone(struct daemon *d)
 	struct master *m = d->m;
 	uint64_t bit = UINT64_C(1) << d->slot;
 
-	/* Any other's successor is given what is in force then; but nobody else can tell whether the keys fit. */
-	if (d->item.room == ROOM_KEYS && m->reload.state == RELOAD_READYING && (m->reload.waiting & bit) != 0) {
-		(void)buf_addf(&m->report, "daemon %s ended before it had read the keys\n", d->name);
+	/* Any other's successor is given what is in force then; but nobody else can tell whether these can be used. */
+	if ((d->item.room == ROOM_KEYS || d->item.room == ROOM_AUTH) && m->reload.state == RELOAD_READYING && (m->reload.waiting & bit) != 0) {
+		(void)buf_addf(&m->report, "daemon %s ended before it had read the %s\n", d->name,
+		    d->item.room == ROOM_KEYS ? "keys" : "passwords");
 		reloads_do(m, reload_ready(&m->reload, d->slot, m->reload.generation, 0));
 	} else
 		reloads_do(m, reload_gone(&m->reload, d->slot));

@@ -1,5 +1,5 @@
 /*
- * renewal.h -- when files of certificates and keys have changed, and a reload of our own is due.
+ * renewal.h -- when files of certificates, keys and passwords have changed, and a reload of our own is due.
  *
  * Core: pure.  The shell (renewals.c) looks at the files now and then and brings one number that stands for all of them.
  * Renewal tools write certificate and key one after the other: a change is taken up when it has settled, and

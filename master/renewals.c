@@ -1,5 +1,5 @@
 /*
- * renewals.c -- looks at the files of certificates and keys, and reloads when they were renewed.  Shell.
+ * renewals.c -- looks at the files of certificates, keys and passwords, and reloads when they were renewed.  Shell.
  *
  * By stat(2) and not by inotify: what counts is where a chain of links ends, and any part of it may be changed.
  */
@@ -59,7 +59,17 @@ look(const struct conf *c, int64_t since)
 		late |= add_file(&sum, c->certs[i].certificate_path, since);
 		late |= add_file(&sum, c->certs[i].key_path, since);
 	}
+	if (c->auth.needed && c->auth.passwd_path[0] != '\0')
+		late |= add_file(&sum, c->auth.passwd_path, since);
+	for (i = 0; i < c->nlogins; i++)
+		late |= add_file(&sum, c->logins[i].password_path, since);
 	return (late || sum == RENEWAL_UNKNOWN ? RENEWAL_UNKNOWN : sum);
+}
+
+static int
+has_files(const struct conf *c)
+{
+	return (c->ncerts != 0 || (c->auth.needed && c->auth.passwd_path[0] != '\0') || c->nlogins != 0);
 }
 
 static void
@@ -69,10 +79,10 @@ on_timer(uv_timer_t *timer)
 
 	if (m->started && !m->stopping && m->reload.state == RELOAD_IDLE &&
 	    renewal_look(&m->renewal, look(m->conf, INT64_MAX), now_mono_ms())) {
-		log_info("files of certificates or keys were changed");
+		log_info("files of certificates, keys or passwords were changed");
 		reloads_request(m, "a renewal", NULL);
 	}
-	if (m->conf->ncerts != 0)
+	if (has_files(m->conf))
 		(void)uv_timer_start(&m->renewal_timer, on_timer, renewal_next_ms(&m->renewal), 0);
 }
 
@@ -80,7 +90,7 @@ on_timer(uv_timer_t *timer)
 void
 renewals_follow(struct master *m)
 {
-	if (m->conf->ncerts == 0) {
+	if (!has_files(m->conf)) {
 		(void)uv_timer_stop(&m->renewal_timer);
 		return;
 	}

@@ -29,6 +29,16 @@ on_term(uv_signal_t *s, int sig)
 }
 
 static void
+on_usr1(uv_signal_t *s, int sig)
+{
+	struct master *m = s->data;
+
+	(void)sig;
+	if (m->started && !m->stopping)
+		tickets_renew(m);
+}
+
+static void
 on_child(uv_signal_t *s, int sig)
 {
 	struct master *m = s->data;
@@ -67,6 +77,8 @@ on_log_timer(uv_timer_t *t)
 	for (i = 0; i < DAEMONS_MAX; i++) {
 		if (m->daemon[i].used && m->daemon[i].want_log)
 			channel_send_log(&m->daemon[i]);
+		if (m->daemon[i].used)
+			dovecot_try(&m->daemon[i]);
 	}
 	channels_rejoin(m);
 }
@@ -90,11 +102,13 @@ signals_start(struct master *m)
 	(void)uv_signal_init(&m->loop, &m->sig_term);
 	(void)uv_signal_init(&m->loop, &m->sig_int);
 	(void)uv_signal_init(&m->loop, &m->sig_chld);
-	m->sig_hup.data = m->sig_term.data = m->sig_int.data = m->sig_chld.data = m;
+	(void)uv_signal_init(&m->loop, &m->sig_usr1);
+	m->sig_hup.data = m->sig_term.data = m->sig_int.data = m->sig_chld.data = m->sig_usr1.data = m;
 	if (uv_signal_start(&m->sig_hup, on_hup, SIGHUP) != 0 ||
 	    uv_signal_start(&m->sig_term, on_term, SIGTERM) != 0 ||
 	    uv_signal_start(&m->sig_int, on_term, SIGINT) != 0 ||
-	    uv_signal_start(&m->sig_chld, on_child, SIGCHLD) != 0)
+	    uv_signal_start(&m->sig_chld, on_child, SIGCHLD) != 0 ||
+	    uv_signal_start(&m->sig_usr1, on_usr1, SIGUSR1) != 0)
 		log_fatal("signals cannot be caught");
 	(void)uv_timer_init(&m->loop, &m->log_timer);
 	(void)uv_timer_init(&m->loop, &m->reload_timer);

@@ -1,17 +1,18 @@
 /*
- * tickets.c -- the keys of session tickets: drawn here, the same for all smtpd processes, a new one every TICKET_ROTATE_MS.  Shell.
+ * tickets.c -- the keys of session tickets: drawn here, the same for all smtpd processes of a role, written nowhere.  Shell.
  *
- * A ticket opens a session for as long as its key is kept: TICKET_KEYS_MAX times TICKET_ROTATE_MS.  After that nothing of a recorded
- * TLS 1.2 session can be had from any process (RFC 5077 5.5, RFC 8446 C.4 and 2.2).  They are written nowhere.
+ * A set for each role: who takes over an smtpd on port 25 reads nothing of what clients with passwords said.
+ * ticket_ring.c says when; SIGUSR1 brings a new key at once.
  */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "master/master.h"
 
-#define TICKET_ROTATE_MS	(12u * 3600u * 1000u)
+#define TICKET_LOOK_MS	60000u	/* libuv's clock stops while the machine sleeps, the keys' does not */
 
 static void
 draw(struct ticket_key *k)
@@ -26,42 +27,100 @@ draw(struct ticket_key *k)
 	explicit_bzero(octets, sizeof(octets));
 }
 
-void
-tickets_send(struct daemon *d)
+static uint64_t
+clock_ms(void)
 {
-	if (d->item.room == ROOM_SMTPD && d->m->tickets.n != 0)
-		channel_send_tickets(d, &d->m->tickets);
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &now);
+	return ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
 }
 
 void
-tickets_rotate(struct master *m)
+tickets_send(struct daemon *d)
 {
-	struct ipc_ticket_keys *t = &m->tickets;
+	const struct ticket_ring *r = &d->m->tickets[d->item.role == ROLE_SUBMISSION];
+
+	if (d->item.room == ROOM_SMTPD && r->keys.n != 0)
+		channel_send_tickets(d, &r->keys);
+}
+
+static void
+send_all(struct master *m, enum role role)
+{
 	unsigned i;
 
-	if (t->n < TICKET_KEYS_MAX)
-		t->n++;
-	memmove(&t->key[1], &t->key[0], (t->n - 1u) * sizeof(t->key[0]));
-	draw(&t->key[0]);
-	log_info("session tickets have a new key kept=%u", (unsigned)t->n);
-	for (i = 0; i < DAEMONS_MAX; i++)
-		tickets_send(&m->daemon[i]);
+	log_info("session tickets%s have a new key kept=%u", role_suffix(role),
+	    (unsigned)m->tickets[role == ROLE_SUBMISSION].keys.n);
+	for (i = 0; i < DAEMONS_MAX; i++) {
+		if (m->daemon[i].item.role == role)
+			tickets_send(&m->daemon[i]);
+	}
+}
+
+/* Which sets there are: none without certificates. */
+static int
+wanted(const struct conf *c, enum role role)
+{
+	size_t i;
+
+	for (i = 0; i < c->nlisteners && c->ncerts != 0; i++) {
+		if (role == ROLE_NONE || plan_listener_role(&c->listeners[i]) == role)
+			return (1);
+	}
+	return (0);
 }
 
 static void
 on_timer(uv_timer_t *timer)
 {
-	tickets_rotate(timer->data);
+	tickets_follow(timer->data);
 }
 
 void
 tickets_follow(struct master *m)
 {
-	if (m->conf->ncerts == 0) {
-		(void)uv_timer_stop(&m->ticket_timer);
-		explicit_bzero(&m->tickets, sizeof(m->tickets));
-	} else if (m->tickets.n == 0) {
-		(void)uv_timer_start(&m->ticket_timer, on_timer, TICKET_ROTATE_MS, TICKET_ROTATE_MS);
-		tickets_rotate(m);
+	static const enum role roles[] = { ROLE_NONE, ROLE_SUBMISSION };
+	uint64_t now = clock_ms(), wait = TICKET_LOOK_MS;
+	struct ticket_ring *r;
+	unsigned i;
+	int any = 0;
+
+	for (i = 0; i < 2; i++) {
+		r = &m->tickets[i];
+		if (!wanted(m->conf, roles[i])) {
+			ticket_ring_clear(r);
+			continue;
+		}
+		if (ticket_ring_turn(r, now, draw))
+			send_all(m, roles[i]);
+		if (ticket_ring_due(r) - now < wait)
+			wait = ticket_ring_due(r) - now;
+		any = 1;
 	}
+	if (any)
+		(void)uv_timer_start(&m->ticket_timer, on_timer, wait, 0);
+	else
+		(void)uv_timer_stop(&m->ticket_timer);
+}
+
+void
+tickets_renew(struct master *m)
+{
+	static const enum role roles[] = { ROLE_NONE, ROLE_SUBMISSION };
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		if (m->tickets[i].keys.n == 0)
+			continue;
+		ticket_ring_renew(&m->tickets[i], clock_ms(), draw);
+		send_all(m, roles[i]);
+	}
+}
+
+void
+tickets_forget(struct master *m)
+{
+	ticket_ring_clear(&m->tickets[0]);
+	ticket_ring_clear(&m->tickets[1]);
 }
