@@ -43,7 +43,7 @@ static int		 master = -1;
 static uint32_t		 master_seq;
 static struct ipc_sync	 master_sync;
 static pid_t		 pid;
-static int		 child_log = -1;
+static int		 daemon_log = -1;
 static char		 empty_dir[] = "/tmp/postern-keys-XXXXXX";
 
 #define SEND(fd, seq, NAME, name, m, passfd) do { \
@@ -174,7 +174,7 @@ child(int channel)
 	char				*argv[] = { (char *)(uintptr_t)"postern-keys", NULL };
 	int				fd;
 
-	if ((child_log != -1 && dup2(child_log, STDERR_FILENO) == -1) || dup2(channel, ROOM_CHANNEL_FD) == -1)
+	if (dup2(channel, ROOM_CHANNEL_FD) == -1)
 		_exit(10);
 	for (fd = ROOM_CHANNEL_FD + 1; fd < 64; fd++)
 		(void)close(fd);
@@ -225,7 +225,7 @@ daemon_start(void)
 	send_key(1, 1, rsa);
 	send_conf(1, k, 2);
 	send_use(1);
-	log = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	log = daemon_log != -1 ? dup(daemon_log) : open("/dev/null", O_WRONLY | O_CLOEXEC);
 	SEND(master, &master_seq, LOG, log_socket, &kind, log);
 	close(log);
 	SEND(master, &master_seq, GO, empty, &empty, -1);
@@ -488,7 +488,7 @@ refused_in_the_log(void **state)
 
 	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-	child_log = fds[1];
+	daemon_log = fds[1];
 	began = uv_hrtime();
 	daemon_start();
 	peer_open(&p, 0);
@@ -498,7 +498,7 @@ refused_in_the_log(void **state)
 	close(p.fd);
 	daemon_stop();
 	close(fds[1]);
-	child_log = -1;
+	daemon_log = -1;
 	for (len = 0; (n = read(fds[0], text + len, sizeof(text) - 1 - len)) > 0; len += (size_t)n)
 		;
 	text[len] = '\0';
