@@ -33,7 +33,7 @@ pickup_PC   = libuv libseccomp libcap-ng
 keys_PC     = libuv libseccomp libcap-ng libcrypto
 ctl_PC      = libuv jansson libidn2
 sendmail_PC = libuv
-common_PC   = libuv libseccomp libcap-ng libidn2 libssl libcrypto
+common_PC   = libuv libseccomp libcap-ng libidn2 libidn libssl libcrypto
 
 # SAN=address or SAN=thread builds beside the plain build; B is where.
 SAN ?=
