@@ -14,7 +14,8 @@
 void	 secure_open(void);			/* raises the soft limit; before the sandbox */
 void	*secure_alloc(size_t);			/* zeroed; NULL: no memory */
 void	 secure_free(void *, size_t);		/* the size it was asked for; NULL is nothing */
-/* All that can be read from fd, into secure memory of size + 1 octets; *len octets and a NUL are there.  E_LIMIT: more than size. */
+/* All of a file, read from its beginning, into secure memory of *len + 1 octets, the last of which is NUL.  E_LIMIT: it has more
+ * than size; E_IO, E_NOMEM. */
 int	 secure_read(int fd, size_t size, void **, size_t *len);
 
 #endif
