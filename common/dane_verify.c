@@ -141,6 +141,7 @@ verify(SSL *ssl, X509_STORE *store, X509 *leaf, STACK_OF(X509) *rest, long *err)
 		*err = X509_verify_cert(ctx) > 0 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 		if (*err == X509_V_OK && X509_STORE_CTX_get_error(ctx) != X509_V_OK)
 			*err = X509_STORE_CTX_get_error(ctx);
+		X509_VERIFY_PARAM_move_peername(SSL_get0_param(ssl), X509_STORE_CTX_get0_param(ctx));
 		SSL_set_verify_result(ssl, *err);
 		rc = E_OK;
 	}
