@@ -71,17 +71,22 @@ word(const char **p)
 	return (slice_make(start, (size_t)(*p - start)));
 }
 
-/* RFC 8314 4.3, from "version cipher [group]"; the version as a comment. */
+/* RFC 8314 4.3, from "version cipher [group [client]]"; the version, and what became of a client's certificate, as a comment. */
 static void
 tls_clause(char *dst, size_t size, const struct ipc_txn_begin *b)
 {
 	const char *p = b->tls_text;
-	struct slice version = word(&p), cipher = word(&p), group = word(&p);
+	struct slice version = word(&p), cipher = word(&p), group = word(&p), client = word(&p);
 
+	if (group.n > 7 && memcmp(group.p, "client-", 7) == 0) {
+		client = group;
+		group.n = 0;
+	}
 	dst[0] = '\0';
-	if (b->tls && is_name(version) && is_name(cipher) && (group.n == 0 || is_name(group)))
-		(void)snprintf(dst, size, "\r\n\ttls %.*s%s%.*s (%.*s)", (int)cipher.n, cipher.p, group.n != 0 ? " group " : "",
-		    (int)group.n, group.p, (int)version.n, version.p);
+	if (b->tls && is_name(version) && is_name(cipher) && (group.n == 0 || is_name(group)) &&
+	    (client.n == 0 || is_name(client)))
+		(void)snprintf(dst, size, "\r\n\ttls %.*s%s%.*s (%.*s%s%.*s)", (int)cipher.n, cipher.p, group.n != 0 ? " group " : "",
+		    (int)group.n, group.p, (int)version.n, version.p, client.n != 0 ? ", " : "", (int)client.n, client.p);
 }
 
 static int

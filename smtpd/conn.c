@@ -154,6 +154,7 @@ conn_refuse(struct conn *c, const char *why)
 	conn_send(c);
 	if (recv(c->fd, c->d->rbuf, READ_MAX, MSG_DONTWAIT) == -1)
 		log_debug("refused client has said nothing more");
+	explicit_bzero(c->d->rbuf, READ_MAX);
 	conn_close(c);
 }
 

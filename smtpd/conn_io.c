@@ -16,10 +16,13 @@
 #include "common/log.h"
 #include "smtpd/smtpd.h"
 
+/* What is held, or was read, may be a password: none of it stays behind (R10). */
 void
 conn_drop_held(struct conn *c)
 {
 	c->d->held_total -= c->held_len;
+	if (c->held != NULL)
+		explicit_bzero(c->held, c->held_len);
 	free(c->held);
 	c->held = NULL;
 	c->held_len = 0;
@@ -116,6 +119,16 @@ conn_hold(struct conn *c, const char *p, size_t len)
 	return (E_OK);
 }
 
+/* Of the read buffer: all of it where AUTH may be said or was, else what is held from now on. */
+static void
+wipe(const struct conn *c, char *p, size_t len, size_t off)
+{
+	if (smtp_auth_discreet(&c->s))
+		off = 0;
+	if (off < len)
+		explicit_bzero(p + off, len - off);
+}
+
 /* Give octets to the core, send its replies between groups.  What it leaves is held. */
 void
 conn_feed(struct conn *c, char *p, size_t len)
@@ -131,14 +144,13 @@ conn_feed(struct conn *c, char *p, size_t len)
 		conn_send(c);
 		off += used;
 	} while (used != 0 && off < len && c->pend == NULL && !smtp_blocked(&c->s));
-	if (smtp_closed(&c->s) || off == len)
-		return;
-	if (conn_hold(c, p + off, len - off) != E_OK) {
+	if (!smtp_closed(&c->s) && off < len && conn_hold(c, p + off, len - off) != E_OK) {
 		smtp_refuse_close(&c->s, "no-memory", 421, "4.3.2",
 		    "%s no memory for what you sent ahead",
 		    d->env.conf->hostname);
 		conn_send(c);
 	}
+	wipe(c, p, len, off);
 }
 
 /* Move what is held in front of the read buffer; its length. */
@@ -177,6 +189,8 @@ linger(struct conn *c)
 	struct smtpd	*d = c->d;
 	ssize_t		 n = recv(c->fd, d->rbuf, READ_MAX, MSG_DONTWAIT);
 
+	if (n > 0)
+		explicit_bzero(d->rbuf, (size_t)n);
 	if (n > 0 && (c->lingered += (uint32_t)n) < LINGER_OCTETS)
 		return;
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
@@ -215,6 +229,7 @@ conn_read(struct conn *c)
 				return;
 			}
 			conn_lost(c, n == 0 ? "eof" : errno == EPROTO ? "tls-error" : "reset");
+			explicit_bzero(d->rbuf, held);
 			return;
 		}
 		d->counter[COUNT_OCTETS] += (uint64_t)n;

@@ -118,6 +118,17 @@ conn_log_tls(const struct conn *c, const char *name, int resumed)
 	    c->s.tls_text, name != NULL ? text_escape_word(sni, sizeof(sni), slice_str(name)) : "none", resumed ? "yes" : "no");
 }
 
+/* A client's certificate; name: "" none that a login can have; why: it is not verified, NULL it is. */
+void
+conn_log_certificate(const struct conn *c, const char *name, const char *why)
+{
+	char	text[WHO_LEN], login[2 * ADDRESS_MAX];
+
+	log_info("client-certificate client=%s session=%llx name=\"%s\" verified=%s%s%s%s", who(&c->s, text),
+	    (unsigned long long)c->s.id, text_escape(login, sizeof(login), slice_str(name)), why == NULL ? "yes" : "no",
+	    why != NULL ? " reason=\"" : "", why != NULL ? why : "", why != NULL ? "\"" : "");
+}
+
 void
 conn_log_tls_failed(const struct conn *c, const char *why)
 {
@@ -142,6 +153,30 @@ conn_log_reject(const struct conn *c, struct slice reply)
 	    s->txn != NULL ? text_escape_word(from, sizeof(from), slice_str(s->txn->sender)) : "",
 	    s->txn != NULL ? ">" : "", s->verb, text_escape(args, sizeof(args), s->args),
 	    text_escape(text, sizeof(text), reply));
+}
+
+/*
+ * AUTH.  "auth-failed" is what fail2ban looks for (etc/fail2ban): the client stands in front of all that is the client's own
+ * words, and those are escaped.
+ */
+void
+conn_log_auth(const struct conn *c, enum auth_event what, const char *mechanism, struct slice login)
+{
+	static const char *const	 words[] = {
+		[AUTH_TAKEN] = "auth", [AUTH_FAILED] = "auth-failed", [AUTH_REFUSED] = "auth-refused",
+	};
+	const struct smtp_session	*s = &c->s;
+	char				 ip[WHO_LEN], name[2 * LOGIN_MAX];
+
+	(void)text_escape(name, sizeof(name), login);
+	if (what == AUTH_CLAIMED) {
+		log_info("auth-parameter client=%s session=%llx value=\"%s\"", who(s, ip), (unsigned long long)s->id, name);
+		return;
+	}
+	log_info("%s client=%s port=%u listener=%s session=%llx mechanism=%s login=\"%s\"%s%s%s", words[what], who(s, ip), s->port,
+	    c->l->name, (unsigned long long)s->id, mechanism, name,
+	    what == AUTH_FAILED ? " reason=\"authentication failed\"" : what == AUTH_REFUSED ? " reason=\"not checked now\"" : "",
+	    s->tls ? " tls=" : "", s->tls ? "yes" : "");
 }
 
 /* What an access rule has to say of a client that is not refused. */

@@ -12,6 +12,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +22,7 @@
 #include "common/tls_text.h"
 #include "smtpd/conn_tls.h"
 #include "smtpd/tls.h"
+#include "smtpd/tls_client.h"
 
 #define HANDSHAKE	0x16	/* ContentType of the first record, RFC 8446 5.1 */
 
@@ -109,6 +111,17 @@ fail(struct conn *c, const char *why)
 	smtp_tls_failed(&c->s, "tls-handshake", smtpd_now(c->d));
 }
 
+/* A certificate that is not good is as none; the log says why. */
+static int
+on_certificate(int ok, X509_STORE_CTX *x)
+{
+	struct tls_conn	*t = conn_tls_current;
+
+	if (!ok && t != NULL && t->cert_err == X509_V_OK)
+		t->cert_err = X509_STORE_CTX_get_error(x);
+	return (1);
+}
+
 void
 conn_tls_begin(struct conn *c)
 {
@@ -130,10 +143,31 @@ conn_tls_begin(struct conn *c)
 	}
 	SSL_set_bio(t->ssl, b, b);
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
+	if (c->s.conf_listener != NULL && c->s.conf_listener->client_certs)
+		tls_client_ask(t->ssl, on_certificate);
 	t->c = c;
 	t->counted = 1;
 	c->d->nhandshakes++;
 	c->tls = t;
+}
+
+/* The client's certificate, if it has sent one: in the text of the TLS for log and Received, and its name for EXTERNAL. */
+static void
+look_at_client(struct tls_conn *t)
+{
+	const X509	*x = SSL_get0_peer_certificate(t->ssl);
+	long		 err = t->cert_err != X509_V_OK ? t->cert_err : SSL_get_verify_result(t->ssl);
+	char		 name[ADDRESS_MAX + 1];
+	int		 named;
+	size_t		 n = strlen(t->text);
+
+	if (x == NULL)
+		return;
+	named = tls_client_name(x, name);
+	(void)snprintf(t->text + n, sizeof(t->text) - n, " %s", err == X509_V_OK ? "client-verified" : "client-unverified");
+	conn_log_certificate(t->c, name, err == X509_V_OK ? NULL : X509_verify_cert_error_string(err));
+	if (err == X509_V_OK && named == E_OK)
+		t->c->s.external = t->external = strdup(name);
 }
 
 static void
@@ -145,6 +179,9 @@ done(struct conn *c)
 	SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);
 	tls_describe(t->ssl, t->text);
 	c->s.tls_text = t->text;
+	if (c->s.conf_listener != NULL && c->s.conf_listener->client_certs)
+		look_at_client(t);
+	c->s.bindable = SSL_version(t->ssl) >= TLS1_3_VERSION || SSL_get_extms_support(t->ssl) == 1;
 	c->d->counter[COUNT_TLS]++;
 	conn_log_tls(c, SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name), SSL_session_reused(t->ssl));
 	smtp_tls_started(&c->s, smtpd_now(c->d));
@@ -360,7 +397,8 @@ conn_tls_free(struct conn *c)
 	buf_drain(&c->d->tls_out, c->d->tls_out.len);
 	over(t);
 	SSL_free(t->ssl);
+	free(t->external);
 	free(t);
 	c->tls = NULL;
-	c->s.tls_text = NULL;
+	c->s.tls_text = c->s.external = NULL;
 }

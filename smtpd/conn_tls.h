@@ -27,6 +27,8 @@ struct tls_conn {
 	uint8_t		*sig;		/* SIGN_WAITS: where it is wanted, on the fibre's stack */
 	size_t		 sig_len;
 	const char	*why;		/* why there is no signature */
+	int		 cert_err;	/* X509_V_*: the first thing that is wrong with the client's certificate */
+	char		*external;	/* whom it names, if it is good; NULL nobody */
 	char		 text[TLS_TEXT_MAX + 1];
 };
 

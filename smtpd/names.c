@@ -131,49 +131,20 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 	return (E_OK);
 }
 
-static void
-on_channel_done(struct ipc *ch)
-{
-	free(ch);
-}
-
 /* All questions on the way are lost with the channel. */
 static void
-lose(struct smtpd *d)
+on_lost(struct smtpd *d)
 {
-	struct ipc		*ch = d->resolver;
 	struct name_query	*q;
 	uint32_t		 i = 0;
 
-	d->resolver = NULL;
-	ipc_close(ch, on_channel_done);
 	while ((q = slots_next(&d->names, &i)) != NULL)
 		answer(q->c, "");
 }
 
-static void
-on_channel_closed(struct ipc *ch, int err)
-{
-	log_warn("resolver has gone: %s", err_name(err));
-	lose(ch->arg);
-}
-
-static const struct ipc_ops resolver_ops = {
-	.message = on_message,
-	.closed = on_channel_closed,
+const struct peer_kind resolver_peer = {
+	.room = ROOM_RESOLVER,
+	.channel = offsetof(struct smtpd, resolver),
+	.ops = { .message = on_message, .closed = peer_closed },
+	.lost = on_lost,
 };
-
-void
-name_peer(struct smtpd *d, const struct ipc_channel *m, int fd)
-{
-	struct ipc	*ch;
-
-	if (d->resolver != NULL)
-		lose(d);
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("no memory for a channel");
-	if (ipc_open(ch, &d->room->loop, fd, ROOM_SMTPD, ROOM_RESOLVER, &resolver_ops, d) != E_OK)
-		log_fatal("channel to resolver: cannot be opened");
-	ch->instance = m->instance;
-	d->resolver = ch;
-}

@@ -53,22 +53,7 @@ smtpd_descriptors(const struct room *room)
 static void
 on_peer(struct room *room, const struct ipc_channel *m, int fd)
 {
-	struct smtpd	*d = room->arg;
-
-	switch (m->room) {
-	case ROOM_QUEUE:
-		txn_peer(d, m, fd);
-		break;
-	case ROOM_PICKUP:
-		submit_peer(d, m, fd);
-		break;
-	case ROOM_KEYS:
-		ask_key_peer(d, m, fd);
-		break;
-	default:
-		name_peer(d, m, fd);
-		break;
-	}
+	peer_open(room->arg, m, fd);
 }
 
 /* A snapshot whose certificates cannot be used is refused as a whole (G8). */

@@ -72,6 +72,13 @@ struct listener {
 	char		 name[64];
 };
 
+struct peer_kind {			/* a daemon on the other end of a channel */
+	uint32_t	 room;
+	size_t		 channel;	/* where struct smtpd has it */
+	struct ipc_ops	 ops;		/* closed is peer_closed */
+	void		(*lost)(struct smtpd *);	/* it has gone, and its channel is NULL; NULL: nobody waits for its answers */
+};
+
 struct tls_conn;
 
 struct conn {
@@ -91,6 +98,7 @@ struct conn {
 	uint32_t	 txn_id;	/* on queue's channel, 0 none */
 	uint32_t	 name_id;	/* on resolver's channel, 0 none */
 	uint32_t	 ask_id;	/* a call-ahead or ETRN on queue's channel, 0 none */
+	uint32_t	 sasl_id;	/* on auth's channel, 0 none */
 	int		 fd;
 	uint8_t		 events;	/* UV_* that are polled for */
 	uint8_t		 counted;	/* in d->counts */
@@ -105,11 +113,12 @@ struct smtpd {
 	struct room	*room;
 	struct smtp_env	 env;
 	struct buf	 out;
-	struct ipc	*queue, *resolver, *pickup, *keys;
+	struct ipc	*queue, *resolver, *pickup, *keys, *auth;
 	struct slots	 txns;		/* struct conn * */
 	struct slots	 names;		/* struct name_query * */
 	struct slots	 asks;		/* struct conn * */
 	struct slots	 signs;		/* struct conn *: signatures on the channel to keys */
+	struct slots	 sasls;		/* struct conn *: AUTH on the channel to auth */
 	struct buf	 tls_out;	/* records of the present call */
 	uint32_t	 nhandshakes;	/* under way */
 	struct counts	 counts;
@@ -157,8 +166,12 @@ void	listener_unref(struct listener *);	/* a connection of it has gone */
 struct listener *listener_find(struct smtpd *, const char *name);	/* one that accepts; NULL */
 void	listener_admit(struct listener *, int fd, const struct client *);	/* takes fd */
 
+/* peer.c: a new channel, the end of one */
+void	peer_open(struct smtpd *, const struct ipc_channel *, int fd);
+void	peer_closed(struct ipc *, int err);
+
 /* submit.c */
-void	submit_peer(struct smtpd *, const struct ipc_channel *, int fd);
+extern const struct peer_kind pickup_peer;
 
 /* share.c: a client's share of the connections, by address and prefix, or by user.  E_OK, or why is set. */
 int	share_take(struct listener *, const struct client *, const char **why);
@@ -206,7 +219,7 @@ void	conn_tls_bye(struct conn *);		/* close_notify into d->tls_out */
 void	conn_tls_free(struct conn *);
 
 /* tls_ask.c */
-void	ask_key_peer(struct smtpd *, const struct ipc_channel *, int fd);
+extern const struct peer_kind keys_peer;
 void	ask_key_forget(struct conn *, const char *why);	/* an answer will not be waited for */
 
 /* txn.c */
@@ -214,7 +227,12 @@ extern const struct smtp_ops	txn_smtp_ops;
 void	txn_chunk_end(struct smtpd *);
 void	txn_throttle(struct smtpd *);		/* after each read of a client */
 void	txn_forget(struct conn *);		/* the connection goes */
-void	txn_peer(struct smtpd *, const struct ipc_channel *, int fd);
+extern const struct peer_kind queue_peer;
+
+/* auth_ask.c: smtp_ops.sasl_step, .sasl_end */
+extern const struct peer_kind auth_peer;
+int	ask_sasl(struct smtp_session *, int first, int initial, struct slice data);
+void	ask_sasl_end(struct smtp_session *);
 
 /* ask.c */
 int	ask_verify(struct smtp_session *, const char *address);
@@ -224,7 +242,7 @@ void	ask_lost(struct smtpd *);		/* queue has gone */
 void	ask_forget(struct conn *);		/* the connection goes */
 
 /* names.c */
-void	name_peer(struct smtpd *, const struct ipc_channel *, int fd);
+extern const struct peer_kind resolver_peer;
 int	name_ask(struct conn *);		/* 1 if an answer will come */
 void	name_forget(struct conn *);
 
@@ -235,8 +253,10 @@ void	conn_log_introduced(const struct conn *);
 void	conn_log_proxy(const struct conn *, const char *why);
 void	conn_log_end(const struct conn *);
 void	conn_log_tls(const struct conn *, const char *name, int resumed);
+void	conn_log_certificate(const struct conn *, const char *name, const char *why);
 void	conn_log_tls_failed(const struct conn *, const char *why);
 void	conn_log_reject(const struct conn *, struct slice reply);
+void	conn_log_auth(const struct conn *, enum auth_event, const char *mechanism, struct slice login);
 void	conn_log_note(const struct conn *, const char *what, struct slice text, const char *about);
 void	conn_log_refused(const struct listener *, const struct client *, const char *why);
 

@@ -59,38 +59,8 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 	return (E_OK);
 }
 
-static void
-on_channel_done(struct ipc *ch)
-{
-	free(ch);
-}
-
-static void
-on_channel_closed(struct ipc *ch, int err)
-{
-	struct smtpd	*d = ch->arg;
-
-	log_info("pickup has gone: %s", err_name(err));
-	d->pickup = NULL;
-	ipc_close(ch, on_channel_done);
-}
-
-static const struct ipc_ops pickup_ops = {
-	.message = on_message,
-	.closed = on_channel_closed,
+const struct peer_kind pickup_peer = {
+	.room = ROOM_PICKUP,
+	.channel = offsetof(struct smtpd, pickup),
+	.ops = { .message = on_message, .closed = peer_closed },
 };
-
-void
-submit_peer(struct smtpd *d, const struct ipc_channel *m, int fd)
-{
-	struct ipc	*ch;
-
-	if (d->pickup != NULL)
-		ipc_close(d->pickup, on_channel_done);
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("no memory for a channel");
-	if (ipc_open(ch, &d->room->loop, fd, ROOM_SMTPD, ROOM_PICKUP, &pickup_ops, d) != E_OK)
-		log_fatal("channel to pickup: cannot be opened");
-	ch->instance = m->instance;
-	d->pickup = ch;
-}

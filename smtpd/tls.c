@@ -20,6 +20,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "smtpd/tls_client.h"
 #include "common/tls_text.h"
 
 #define SETS		256		/* numbers of sets before one comes again: a handle is a set's and an index */
@@ -186,7 +187,7 @@ new_context(enum tls_level level)
 		return (NULL);
 	SSL_CTX_set_security_level(ctx, l->security);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_SINGLE_ECDH_USE);
+	    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_SINGLE_ECDH_USE | SSL_OP_CLEANSE_PLAINTEXT);
 	/* The chain is what the file holds: nothing is looked for. */
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
@@ -273,6 +274,10 @@ fill_set(struct set *s, const struct conf *conf, uint8_t serial)
 			if ((ctx = new_context(conf->tls_level)) == NULL)
 				return (E_NOMEM);
 			s->section[s->nsections++] = ctx;
+			if ((err = tls_client_authorities(ctx, conf->client_ca)) != E_OK) {
+				log_warn("client-ca: %s", tls_error());
+				return (err);
+			}
 		}
 		if ((err = add_pair(ctx, cert, (uint16_t)(serial << 8 | i))) == E_OK)
 			err = add_names(s, cert);

@@ -114,49 +114,20 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 }
 
 static void
-on_channel_done(struct ipc *ch)
+on_lost(struct smtpd *d)
 {
-	free(ch);
-}
-
-static void
-lose(struct smtpd *d)
-{
-	struct ipc	*ch = d->keys;
 	struct conn	*c;
 	uint32_t	 i = 0;
 
-	d->keys = NULL;
-	ipc_close(ch, on_channel_done);
 	while ((c = slots_next(&d->signs, &i)) != NULL) {
 		ask_key_forget(c, "keys has gone");
 		resume(c);
 	}
 }
 
-static void
-on_channel_closed(struct ipc *ch, int err)
-{
-	log_warn("keys has gone: %s", err_name(err));
-	lose(ch->arg);
-}
-
-static const struct ipc_ops keys_ops = {
-	.message = on_message,
-	.closed = on_channel_closed,
+const struct peer_kind keys_peer = {
+	.room = ROOM_KEYS,
+	.channel = offsetof(struct smtpd, keys),
+	.ops = { .message = on_message, .closed = peer_closed },
+	.lost = on_lost,
 };
-
-void
-ask_key_peer(struct smtpd *d, const struct ipc_channel *m, int fd)
-{
-	struct ipc	*ch;
-
-	if (d->keys != NULL)
-		lose(d);	/* a new channel: the old one's keys is gone */
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("no memory for a channel");
-	if (ipc_open(ch, &d->room->loop, fd, ROOM_SMTPD, ROOM_KEYS, &keys_ops, d) != E_OK)
-		log_fatal("channel to keys: cannot be opened");
-	ch->instance = m->instance;
-	d->keys = ch;
-}

@@ -238,6 +238,12 @@ txn_note(struct smtp_session *s, const char *what, struct slice text, const char
 }
 
 static void
+auth_event(struct smtp_session *s, enum auth_event what, const char *mechanism, struct slice login)
+{
+	conn_log_auth(conn_of(s), what, mechanism, login);
+}
+
+static void
 introduced(struct smtp_session *s)
 {
 	conn_log_introduced(conn_of(s));
@@ -271,6 +277,9 @@ const struct smtp_ops txn_smtp_ops = {
 	.introduced = introduced,
 	.note = txn_note,
 	.starttls = conn_tls_ready,
+	.sasl_step = ask_sasl,
+	.sasl_end = ask_sasl_end,
+	.auth_event = auth_event,
 };
 
 /* The connection goes while queue works on its message: the answer will find nobody. */
@@ -349,12 +358,6 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 	}
 }
 
-static void
-on_channel_done(struct ipc *ch)
-{
-	free(ch);
-}
-
 /*
  * The channel takes octets again, or is gone.  All clients: one that was held up before its
  * first octets has no transaction with queue yet.
@@ -374,19 +377,16 @@ throttle_end(struct smtpd *d)
 }
 
 static void
-lose(struct smtpd *d)
+on_lost(struct smtpd *d)
 {
-	struct ipc	*ch = d->queue;
 	struct conn	*c;
 	void		*p;
 	uint32_t	 i = 0;
 	int		 throttled = d->env.throttled;
 
-	d->queue = NULL;
 	d->env.queue_up = 0;
 	d->env.throttled = 0;
 	d->naborts = 0;
-	ipc_close(ch, on_channel_done);
 	while ((p = slots_next(&d->txns, &i)) != NULL) {
 		if (p == &nobody) {
 			slots_free_at(&d->txns, i - 1);
@@ -403,13 +403,6 @@ lose(struct smtpd *d)
 }
 
 static void
-on_channel_closed(struct ipc *ch, int err)
-{
-	log_warn("queue has gone: %s", err_name(err));
-	lose(ch->arg);
-}
-
-static void
 on_drained(struct ipc *ch)
 {
 	struct smtpd	*d = ch->arg;
@@ -423,26 +416,12 @@ on_drained(struct ipc *ch)
 		throttle_end(d);
 }
 
-static const struct ipc_ops queue_ops = {
-	.message = on_message,
-	.closed = on_channel_closed,
-	.drained = on_drained,
+const struct peer_kind queue_peer = {
+	.room = ROOM_QUEUE,
+	.channel = offsetof(struct smtpd, queue),
+	.ops = { .message = on_message, .closed = peer_closed, .drained = on_drained },
+	.lost = on_lost,
 };
-
-void
-txn_peer(struct smtpd *d, const struct ipc_channel *m, int fd)
-{
-	struct ipc	*ch;
-
-	if (d->queue != NULL)
-		lose(d);	/* a new channel: the old one's queue is gone */
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("no memory for a channel");
-	if (ipc_open(ch, &d->room->loop, fd, ROOM_SMTPD, ROOM_QUEUE, &queue_ops, d) != E_OK)
-		log_fatal("channel to queue: cannot be opened");
-	ch->instance = m->instance;
-	d->queue = ch;
-}
 
 /* Queue does not keep up: the kernel's buffer and ours are filling. */
 void
