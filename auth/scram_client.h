@@ -21,7 +21,7 @@
 #include "common/scram.h"
 #include "common/slice.h"
 
-#define SCRAM_NONCE_OCTETS	18	/* drawn by the caller for each exchange */
+#define SCRAM_NONCE_OCTETS	15	/* drawn by the caller for each exchange; 20 characters, as in the example of RFC 7677 */
 #define SCRAM_NONCE_TEXT	BASE64_LEN(SCRAM_NONCE_OCTETS)
 #define SCRAM_GS2_MAX		(sizeof("p=tls-server-end-point,,") - 1)
 #define SCRAM_NAME_MAX		(3 * LOGIN_MAX)	/* "," is "=2C" */
