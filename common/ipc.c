@@ -3,7 +3,7 @@
  *
  * Shell.  Reading: one recvmmsg per wake-up into one static buffer.  Writing: frames are packed where
  * they leave from; one sendmsg (or sendmmsg) per peer and turn.  Datagrams come from a small
- * free list, the one used last first, so that the same pages stay in the cache.
+ * free list, the one used last first, so that the same pages stay in the cache.  What was secret in them is wiped.
  *
  * Re-entry: any callback may close any channel.  After each one uv_is_closing() is asked
  * before the channel is touched again; its memory lives until the close callback at least.
@@ -33,6 +33,7 @@ struct ipc_datagram {
 	enum ipc_type		 type;	/* of the frame being written */
 	int			 fd;	/* ours, sent with it; or -1 */
 	int			 full;	/* nothing more goes into this one */
+	int			 secret;	/* a frame of it is: wiped before it is used again */
 	/* A frame may start anywhere below IPC_DATAGRAM_MAX; if it does not end there, ipc_end() moves
 	 * it to the next datagram. */
 	uint8_t			 buf[IPC_DATAGRAM_MAX + IPC_HEADER + IPC_PAYLOAD_MAX];
@@ -63,6 +64,7 @@ datagram_new(void)
 	d->end = 0;
 	d->fd = -1;
 	d->full = 0;
+	d->secret = 0;
 	return (d);
 }
 
@@ -71,6 +73,8 @@ datagram_free(struct ipc_datagram *d)
 {
 	if (d->fd != -1)
 		close(d->fd);
+	if (d->secret)
+		explicit_bzero(d->buf, d->end);
 	if (nfree < FREE_MAX) {
 		d->next = free_list;
 		free_list = d;
@@ -250,12 +254,21 @@ ipc_writer(struct ipc *ch)
 	return (&ch->tail->w);
 }
 
+/* The octets of the frame being written, which do not stay where they are. */
+static void
+wipe_frame(struct ipc_datagram *d)
+{
+	if (ipc_is_secret(d->type))
+		explicit_bzero(d->buf + d->end, IPC_HEADER + d->w.len);
+}
+
 /* Nothing came of the frame being written; an empty datagram must not stay behind. */
 static int
 give_up(struct ipc *ch, int err)
 {
 	struct ipc_datagram *d = ch->tail, *p;
 
+	wipe_frame(d);
 	if (d->end != 0)
 		return (err);
 	if (ch->head == d)
@@ -291,11 +304,14 @@ ipc_end(struct ipc *ch)
 	ipc_header(frame, d->type, d->w.len, ch->seq_out);
 	if (d->end + len > IPC_DATAGRAM_MAX) {
 		if ((fresh = datagram_new()) == NULL)
-			return (E_NOMEM);
+			return (give_up(ch, E_NOMEM));
 		memcpy(fresh->buf, frame, len);
+		wipe_frame(d);
+		fresh->type = d->type;
 		append(ch, fresh);
 		d = fresh;
 	}
+	d->secret |= ipc_is_secret(d->type);
 	d->end += len;
 	ch->queued += len;
 	ch->seq_out++;
@@ -445,11 +461,15 @@ static int
 on_frame(void *arg, enum ipc_type type, struct rd *payload)
 {
 	struct dispatch	*d = arg;
+	uint8_t		*octets = (uint8_t *)(uintptr_t)payload->p;	/* input, which is ours to write */
+	size_t		 len = payload->len;
 	int		 fd = d->fd, err;
 
 	d->fd = -1;
 	d->type = type;
 	err = d->ch->ops->message(d->ch, type, payload, fd);
+	if (ipc_is_secret(type))
+		explicit_bzero(octets, len);
 	if (uv_is_closing((uv_handle_t *)&d->ch->poll))
 		return (E_CLOSED);
 	return (err == E_OK ? E_OK : E_PROTO);
@@ -518,6 +538,8 @@ read_some(struct ipc *ch)
 			err = E_CLOSED;	/* end of file */
 		else
 			err = on_datagram(ch, input[i], msgs[i].msg_len, nfd, fd);
+		if (err != E_OK)	/* nobody looked at what it holds */
+			explicit_bzero(input[i], msgs[i].msg_len);
 	}
 	return (err);
 }

@@ -12,6 +12,9 @@
  * line, never the receiver (R2).  Sending never blocks: what the socket does not take waits in a
  * bounded queue, E_LIMIT past IPC_QUEUE_MAX.
  *
+ * A frame with a secret (ipc_is_secret()) is wiped from the sender's buffers when it was sent or will not be, and from the
+ * receiver's when its handler has returned, or nobody is left to call.
+ *
  * Own sendmsg/recvmsg on uv_poll_t: libuv 1.44's pipes lose messages at end of file.
  */
 #ifndef COMMON_IPC_H
@@ -108,9 +111,13 @@ struct ipc_sync {			/* all zero before the first call */
 	size_t		len, off;
 	int		passed;		/* a descriptor that came, or -1 */
 	uint32_t	seq;
+	uint8_t		*secret;	/* within buf: what the last call handed out, if it must not stay */
+	size_t		secret_len;
 };
 /* The next frame from fd; *payload borrows from s until the next call. */
 int	ipc_recv_sync(int fd, struct ipc_sync *s, unsigned from, unsigned to,
 	    enum ipc_type *, struct rd *payload, int *passfd);
+/* What the last ipc_recv_sync() handed out was used.  The next call says so, too. */
+void	ipc_sync_done(struct ipc_sync *);
 
 #endif

@@ -114,6 +114,22 @@ ipc_check(unsigned type, unsigned from, unsigned to, size_t len, unsigned nfd)
 	return (E_OK);
 }
 
+int
+ipc_is_secret(unsigned type)
+{
+	switch (type) {
+	case IPC_TICKET_KEYS:
+	case IPC_SASL:
+	case IPC_SASL_ANSWER:
+	case IPC_CREDENTIAL:
+	case IPC_CREDENTIAL_ANSWER:
+	case IPC_PAM_ASK:
+		return (1);
+	default:
+		return (0);
+	}
+}
+
 /* ---- names ---- */
 
 #define NAME_OF(names, i) ((i) < sizeof(names) / sizeof((names)[0]) && (names)[i] != NULL ? (names)[i] : "?")

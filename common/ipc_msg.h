@@ -135,6 +135,8 @@ const char	*room_name(unsigned room);		/* "smtpd" */
 const char	*role_suffix(unsigned role);		/* "-submission", "-mailbox"; "" for the usual ones */
 /* The table's row for a type: E_PROTO if from may not send it to to, or with nfd descriptors. */
 int		 ipc_check(unsigned type, unsigned from, unsigned to, size_t len, unsigned nfd);
+/* Whether it carries a secret: then no buffer keeps it once it was sent, or its handler has returned (R10). */
+int		 ipc_is_secret(unsigned type);
 
 struct ipc_empty { char unused; };
 

@@ -109,6 +109,14 @@ fill(int fd, struct ipc_sync *s, unsigned *nfd)
 	return (*nfd == UINT_MAX ? E_PROTO : E_OK);
 }
 
+void
+ipc_sync_done(struct ipc_sync *s)
+{
+	if (s->secret != NULL)
+		explicit_bzero(s->secret, s->secret_len);
+	s->secret = NULL;
+}
+
 int
 ipc_recv_sync(int fd, struct ipc_sync *s, unsigned from, unsigned to, enum ipc_type *type,
     struct rd *payload, int *passfd)
@@ -117,6 +125,7 @@ ipc_recv_sync(int fd, struct ipc_sync *s, unsigned from, unsigned to, enum ipc_t
 	unsigned	nfd = 0;
 	int		err;
 
+	ipc_sync_done(s);
 	*passfd = -1;
 	s->passed = -1;
 	if (s->off == s->len && (err = fill(fd, s, &nfd)) != E_OK)
@@ -126,6 +135,7 @@ ipc_recv_sync(int fd, struct ipc_sync *s, unsigned from, unsigned to, enum ipc_t
 		if (s->passed != -1)
 			close(s->passed);
 		s->passed = -1;
+		explicit_bzero(s->buf, s->len);		/* whatever it was, nobody takes it */
 		return (err != E_OK ? err : E_PROTO);
 	}
 	*type = o.type;
@@ -133,5 +143,9 @@ ipc_recv_sync(int fd, struct ipc_sync *s, unsigned from, unsigned to, enum ipc_t
 	*passfd = s->passed;
 	s->passed = -1;
 	s->off = (size_t)(o.payload.p - s->buf) + o.payload.len;
+	if (ipc_is_secret(o.type)) {
+		s->secret_len = o.payload.len;
+		s->secret = s->buf + s->off - s->secret_len;
+	}
 	return (E_OK);
 }

@@ -268,6 +268,7 @@ pass_on(struct room *room)
 		if ((err = ipc_recv_sync(ROOM_CHANNEL_FD, &in->sync, ROOM_MASTER, room->self, &type, &payload,
 		    &fd)) == E_OK)
 			err = room_message(&room->master, type, &payload, fd);
+		ipc_sync_done(&in->sync);
 		if (err != E_OK)
 			log_fatal("from master: %s", err_name(err));
 	}
