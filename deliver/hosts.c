@@ -22,6 +22,7 @@ hosts_init(struct hosts *h, enum hop_kind kind, uint16_t port)
 	h->kind = kind;
 	h->port = port;
 	h->ttl = UINT32_MAX;
+	h->domain = h->domain_end = "";
 }
 
 void
@@ -192,6 +193,7 @@ hosts_add(struct hosts *h, const char *name, uint16_t pref)
 	if (host->name == NULL)
 		return (E_NOMEM);
 	host->pref = pref;
+	host->said = host->dane.base = host->dane.why = "";
 	h->nhost++;
 	return (E_OK);
 }
@@ -209,6 +211,7 @@ hosts_from_addr(struct hosts *h, const struct net_addr *a, const struct hosts_se
 	h->host[0].addr[0] = *a;
 	h->host[0].naddr = 1;
 	h->host[0].state = HOST_GOOD;
+	h->host[0].dane.why = "DANE is about names, and the next hop is an address (RFC 7672 2.2)";
 	h->provider = provider_hash(h->host, 1);
 	if (addr_is_us(h, a, self))
 		hosts_cut(h, 0);
@@ -220,6 +223,7 @@ hosts_from_name(struct hosts *h, const char *name)
 {
 	if (hosts_alloc(h, 1) != E_OK || hosts_add(h, name, 0) != E_OK)
 		return (E_NOMEM);
+	h->domain = h->host[0].name;
 	h->provider = provider_hash(h->host, 1);
 	return (E_OK);
 }
@@ -231,6 +235,10 @@ hosts_from_mx(struct hosts *h, const char *domain, const struct ipc_dns_answer *
 	size_t n;
 	int nulls = 0;
 
+	h->mx_secure = a->secure;
+	if ((h->domain = arena_strdup(&h->mem, slice_str(domain))) == NULL ||
+	    (h->domain_end = arena_strdup(&h->mem, slice_str(a->canonical))) == NULL)
+		return (E_NOMEM);
 	switch (a->status) {
 	case DNS_OK:
 		break;
@@ -252,6 +260,7 @@ hosts_from_mx(struct hosts *h, const char *domain, const struct ipc_dns_answer *
 	if (hosts_alloc(h, n > 0 ? n : 1) != E_OK)
 		return (E_NOMEM);
 	h->ttl = a->ttl;
+	h->by_mx = 1;
 	for (size_t i = 0; i < n; i++) {
 		/* RFC 7505 3: a null MX stands alone; beside others it names no host. */
 		if (a->rec[i].mx.host[0] == '\0')
@@ -300,6 +309,52 @@ interleave(struct net_addr *dst, size_t n, const struct dns_record *rec, int wan
 	}
 }
 
+/* ---- TLSA ---- */
+
+static void
+dane_over(struct hosts *h, struct host *host)
+{
+	host->dane = host->search->found;
+	host->search = NULL;
+	if (host->dane.status == DANE_FAILED)
+		h->ttl = 0;		/* the next attempt asks again */
+	else if (host->dane.ttl < h->ttl)
+		h->ttl = host->dane.ttl;
+}
+
+static int
+dane_start(struct hosts *h, struct host *host, const struct ipc_dns_answer *a)
+{
+	const struct dane_host what = { .host = host->name, .port = h->port, .by_mx = h->by_mx,
+	    .mx_secure = h->mx_secure, .nexthop = h->domain, .nexthop_end = h->domain_end };
+
+	if ((host->search = arena_alloc(&h->mem, sizeof(*host->search))) == NULL)
+		return (E_NOMEM);
+	dane_begin(host->search, &h->mem, &what, a);
+	if (host->search->step == DANE_DONE)
+		dane_over(h, host);
+	return (E_OK);
+}
+
+const char *
+hosts_dane_question(const struct hosts *h, size_t i, enum dns_type *type)
+{
+	if (i >= h->nhost || h->host[i].search == NULL)
+		return (NULL);
+	*type = h->host[i].search->step == DANE_ASK_CNAME ? DNS_CNAME : DNS_TLSA;
+	return (h->host[i].search->question);
+}
+
+void
+hosts_dane_answer(struct hosts *h, size_t i, const struct ipc_dns_answer *a)
+{
+	if (i >= h->nhost || h->host[i].search == NULL)
+		return;			/* cut off meanwhile */
+	dane_answer(h->host[i].search, a);
+	if (h->host[i].search->step == DANE_DONE)
+		dane_over(h, &h->host[i]);
+}
+
 int
 hosts_set_addrs(struct hosts *h, size_t i, const struct ipc_dns_answer *a,
     const struct hosts_self *self, int prefer4)
@@ -315,9 +370,11 @@ hosts_set_addrs(struct hosts *h, size_t i, const struct ipc_dns_answer *a,
 		break;
 	case DNS_NODATA:
 	case DNS_NXDOMAIN:
+		host->said = dns_status_name(a->status);
 		host->state = HOST_NONE;
 		return (E_OK);
 	default:
+		host->said = dns_status_name(a->status);
 		host->state = HOST_FAILED;
 		snprintf(h->fail.text, sizeof(h->fail.text), "looking up addresses of %s: %s%s%s",
 		    host->name, dns_status_name(a->status), a->reason[0] != '\0' ? ": " : "",
@@ -336,10 +393,10 @@ hosts_set_addrs(struct hosts *h, size_t i, const struct ipc_dns_answer *a,
 	for (size_t k = 0; k < n; k++) {
 		if (addr_is_us(h, &host->addr[k], self)) {
 			hosts_cut(h, i);
-			break;
+			return (E_OK);
 		}
 	}
-	return (E_OK);
+	return (h->dane && host->state == HOST_GOOD ? dane_start(h, host, a) : E_OK);
 }
 
 enum hosts_next
@@ -355,6 +412,8 @@ hosts_next(const struct hosts *h, struct hosts_cursor *c, size_t *host, size_t *
 			if (h->host[i].state == HOST_ASK)
 				return (HOSTS_WAIT);
 		}
+		if (h->host[c->host].search != NULL)
+			return (HOSTS_WAIT);
 		for (k = 0; k < h->host[c->host].naddr; k++) {
 			if ((c->tried & (1u << k)) == 0) {
 				*host = c->host;

@@ -5,7 +5,8 @@
  * this machine is among the hosts, it and all that are not preferred to it are left out; if none remains it is
  * a loop.  RFC 8305: families alternate, beginning with IPv6 or with what worked last.
  *
- * Addresses are asked for all hosts at once, but each preference waits only for its own.
+ * Addresses are asked for all hosts at once, but each preference waits only for its own.  Where DANE may apply, a host's TLSA
+ * records are asked for once its addresses are known (RFC 7672 2.2.2), and nobody dials it before they are.
  */
 #ifndef DELIVER_HOSTS_H
 #define DELIVER_HOSTS_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/arena.h"
+#include "common/dane.h"
 #include "common/ipc_msg.h"
 #include "common/net.h"
 
@@ -25,6 +27,9 @@ struct host {
 	enum host_state	 state;
 	size_t		 naddr;
 	struct net_addr	*addr;		/* in the order in which they are tried */
+	const char	*said;		/* of its addresses, where there is none: "NXDOMAIN"; else "" */
+	struct dane_search *search;	/* a question of it is open; NULL: none */
+	struct dane_found dane;		/* why "" : not looked for */
 };
 
 struct hosts_self {			/* what is "us" */
@@ -53,6 +58,11 @@ struct hosts {
 	struct hosts_fail fail;
 	uint64_t	 provider;	/* hash of the best-preference names, sorted; the same in every process */
 	uint32_t	 ttl;		/* seconds, the least of all answers */
+	int		 dane;		/* TLSA records are to be looked for; set before the first answer */
+	int		 by_mx;		/* the hosts are from MX records, not the domain itself */
+	int		 mx_secure;	/* the answer about MX was, with its aliases; also that there are none */
+	const char	*domain;	/* what the MX were asked of, or the configured host */
+	const char	*domain_end;	/* where its aliases end; "" if it is none */
 };
 
 struct hosts_cursor {
@@ -75,6 +85,10 @@ int	hosts_from_mx(struct hosts *, const char *domain, const struct ipc_dns_answe
 /* The addresses of host i have come.  prefer4: begin with IPv4. */
 int	hosts_set_addrs(struct hosts *, size_t i, const struct ipc_dns_answer *, const struct hosts_self *,
 	    int prefer4);
+
+/* What is to be asked for host i's TLSA records next, and its type; NULL: nothing (any more).  Each question once. */
+const char *hosts_dane_question(const struct hosts *, size_t i, enum dns_type *);
+void	hosts_dane_answer(struct hosts *, size_t i, const struct ipc_dns_answer *);
 
 /* The next address to try; *host and *addr index into the list. */
 enum hosts_next hosts_next(const struct hosts *, struct hosts_cursor *, size_t *host, size_t *addr);

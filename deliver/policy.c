@@ -14,6 +14,7 @@ struct making {
 	struct tls_policy	*p;
 	const struct policy_ask	*a;
 	const struct conf_tls_policy *conf;	/* NULL: none is configured for it */
+	const char		*because;	/* WANT_DANE and WANT_DANE_ONLY: what was found; else "" */
 };
 
 /* ---- memory ---- */
@@ -101,39 +102,28 @@ bar(struct making *m, struct enhanced code, const char *why)
 		m->p->why = "out of memory";
 }
 
-/* RFC 7672 2.2: what was found decides. */
-static int
-want_dane(struct making *m, int only)
-{
-	static const struct dane_found	 nothing = { .status = DANE_NONE, .base = "", .why = "no TLSA records were looked for" };
-	const struct dane_found		*f = m->a->dane != NULL ? m->a->dane : &nothing;
-	struct tls_policy		*p = m->p;
-	char				 text[TEXT_MAX];
+/* ---- DANE ---- */
 
-	p->want = WANT_MAY;
-	switch (f->status) {
-	case DANE_NONE:
-		if (!only)
-			return (E_OK);
-		(void)snprintf(text, sizeof(text), "%s requires DANE: %s", p->rule, f->why);
-		bar(m, (struct enhanced){ 4, 7, 10 }, text);
-		return (E_OK);
-	case DANE_FAILED:
-		(void)snprintf(text, sizeof(text), "DANE (%s): %s", p->rule, f->why);
-		bar(m, (struct enhanced){ 4, 7, 5 }, text);
-		return (E_OK);
-	case DANE_UNUSABLE:
-		p->want = WANT_ENCRYPT;
-		if (only) {
-			(void)snprintf(text, sizeof(text), "%s requires DANE: %s", p->rule, f->why);
-			bar(m, (struct enhanced){ 4, 7, 10 }, text);
-		}
-		return (E_OK);
-	case DANE_USABLE:
-		break;
-	}
+int
+policy_asks_dane(const struct conf *conf, const char *nexthop)
+{
+	const struct conf_tls_policy	*p = conf_tls_policy_find(conf, nexthop);
+	enum tls_want			 want = p != NULL ? p->want : WANT_DANE;
+
+	return ((want == WANT_DANE || want == WANT_DANE_ONLY) && conf->resolver.trust_anchor[0] != '\0');
+}
+
+static int
+dane_records(struct making *m, const struct dane_found *f, int only)
+{
+	struct tls_policy	*p = m->p;
+	int			 err;
+
 	p->want = WANT_DANE;
+	p->dane_only = only != 0;
+	p->mx_unsigned = m->a->kind == HOP_MX && !m->a->secure;
 	if ((p->tlsa = arena_alloc(&p->mem, (f->ntlsa + 1) * sizeof(*p->tlsa))) == NULL ||
+	    (p->names = arena_alloc(&p->mem, (f->nnames + 1) * sizeof(*p->names))) == NULL ||
 	    keep(p, &p->base, f->base) != E_OK || keep(p, &p->sni, f->base) != E_OK)
 		return (E_NOMEM);
 	for (size_t i = 0; i < f->ntlsa; i++) {
@@ -146,10 +136,64 @@ want_dane(struct making *m, int only)
 		p->tlsa[i].data = data;
 		p->ntlsa++;
 	}
-	/* RFC 7672 3.2.2: usage 2 wants a name too: the base domain's, or the next hop's. */
-	if ((p->names = arena_alloc(&p->mem, 2 * sizeof(*p->names))) == NULL || add_name(p, f->base) != E_OK)
-		return (E_NOMEM);
-	return (strcmp(m->a->nexthop, f->base) != 0 && !is_address(m->a->nexthop) ? add_name(p, m->a->nexthop) : E_OK);
+	for (size_t i = 0; i < f->nnames; i++) {
+		if ((err = add_name(p, f->names[i])) != E_OK)
+			return (err);
+	}
+	return (E_OK);
+}
+
+/* RFC 7672 6: DANE, or not at all. */
+static void
+bar_only(struct making *m, const char *why)
+{
+	char	text[TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "%s requires DANE: %s", m->p->rule, why);
+	bar(m, (struct enhanced){ 4, 7, 10 }, text);
+}
+
+/* RFC 7672 2.2: what was found decides. */
+static int
+want_dane(struct making *m, int only)
+{
+	const struct policy_ask		*a = m->a;
+	const struct dane_found		*f = a->dane;
+	char				 text[TEXT_MAX];
+
+	m->p->want = WANT_MAY;
+	if (a->conf->resolver.trust_anchor[0] == '\0')
+		m->because = "resolver { trust-anchor } is empty, so nothing tells what is signed";
+	else
+		m->because = f != NULL && f->why[0] != '\0' ? f->why : "no TLSA records were looked for";
+	if (f == NULL || f->why[0] == '\0' || a->conf->resolver.trust_anchor[0] == '\0') {
+		if (only)
+			bar_only(m, m->because);
+		return (E_OK);
+	}
+	switch (f->status) {
+	case DANE_NONE:
+		if (only)
+			bar_only(m, f->why);
+		return (E_OK);
+	case DANE_FAILED:	/* 2.1.2: never as if there were none */
+		(void)snprintf(text, sizeof(text), "DANE (%s): %s", m->p->rule, f->why);
+		bar(m, (struct enhanced){ 4, 7, 5 }, text);
+		return (E_OK);
+	case DANE_UNUSABLE:
+		m->p->want = WANT_ENCRYPT;
+		if (only)
+			bar_only(m, f->why);
+		return (E_OK);
+	case DANE_USABLE:
+		break;
+	}
+	if (only && a->kind == HOP_MX && !a->secure) {		/* 2.2.1 */
+		(void)snprintf(text, sizeof(text), "the MX records of %s are not signed", a->nexthop);
+		bar_only(m, text);
+	}
+	/* Where the host's own zone is signed and the next hop's is not, its records still keep listeners out (2.2.1). */
+	return (dane_records(m, f, only));
 }
 
 /* ---- all of it ---- */
@@ -180,6 +224,7 @@ fill(struct making *m)
 	enum tls_want		 want = wanted(m, text, sizeof(text));
 	int			 err = E_OK;
 
+	m->because = "";
 	p->base = p->why = "";
 	p->resume = m->conf == NULL || m->conf->resume;
 	p->implicit = a->implicit != 0;
@@ -199,7 +244,8 @@ fill(struct making *m)
 	p->clear = p->want == WANT_NONE || p->want == WANT_MAY;
 	p->may_login = p->want == WANT_VERIFY || p->want == WANT_FINGERPRINT || p->want == WANT_DANE ||
 	    (a->addr != NULL && net_addr_is_loopback(a->addr));
-	(void)snprintf(text, sizeof(text), "%s, by %s", tls_want_name(want), p->rule);
+	(void)snprintf(text, sizeof(text), "%s, by %s%s%s%s", tls_want_name(want), p->rule, m->because[0] != '\0' ? ": " : "",
+	    m->because, p->mx_unsigned ? "; the MX records are not signed" : "");
 	return (keep(p, &p->text, text));
 }
 
@@ -225,7 +271,7 @@ policy_new(const struct policy_ask *a)
 void
 policy_octets(const struct tls_policy *p, void (*add)(void *, const void *, size_t), void *arg)
 {
-	uint8_t	head[2] = { (uint8_t)p->want, (uint8_t)p->implicit };
+	uint8_t	head[4] = { (uint8_t)p->want, (uint8_t)p->implicit, p->dane_only, p->mx_unsigned };
 
 	add(arg, head, sizeof(head));
 	for (size_t i = 0; i < p->nnames; i++)

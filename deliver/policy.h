@@ -58,8 +58,13 @@ struct tls_policy {
 	const char	*base;		/* WANT_DANE: TLSA base domain; else "" */
 	const char	*sni;		/* "" none (an address) */
 	const char	*rule;		/* "tls-policy \"example.net\"", "by default", "login \"office\"" */
-	const char	*text;		/* for the operator: "dane, by default: 2 TLSA records at _25._tcp.mx.example.net" */
+	const char	*text;		/* for the operator: "dane, by the default: 2 TLSA records at _25._tcp.mx.example.net" */
+	uint8_t		 dane_only;	/* WANT_DANE: if OpenSSL can use none of tlsa[] after all, there is no TLS either */
+	uint8_t		 mx_unsigned;	/* WANT_DANE: the host is proved, but not that it is the next hop's (RFC 7672 2.2.1) */
 };
+
+/* Whether TLSA records are worth asking for: dane or dane-only is wanted for the next hop, and resolver can tell what is signed. */
+int	policy_asks_dane(const struct conf *, const char *nexthop);
 
 struct tls_policy *policy_new(const struct policy_ask *);	/* one reference; NULL without memory */
 struct tls_policy *policy_ref(struct tls_policy *);

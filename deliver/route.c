@@ -6,9 +6,11 @@
 
 #include "common/err.h"
 #include "common/siphash.h"
+#include "deliver/policy.h"
 #include "deliver/route.h"
 
 static void	route_ask_addrs(struct route *);
+static void	route_ask_dane(struct route *, size_t i);
 
 void
 route_unref(struct route *r)
@@ -124,6 +126,17 @@ on_addrs(void *arg, size_t n, const struct ipc_dns_answer *a)
 	if (n < h->nhost &&
 	    hosts_set_addrs(h, n, a, &r->d->self, prefers4(r->d, h->host[n].name)) != E_OK)
 		h->host[n].state = HOST_FAILED;
+	route_ask_dane(r, n);
+	route_answered(r);
+}
+
+static void
+on_dane(void *arg, size_t n, const struct ipc_dns_answer *a)
+{
+	struct route *r = arg;
+
+	hosts_dane_answer(&r->hosts, n, a);
+	route_ask_dane(r, n);
 	route_answered(r);
 }
 
@@ -148,6 +161,17 @@ route_ask(struct route *r, enum dns_type type, const char *name, resolve_fn fn, 
 	r->refs++;
 	r->asked++;
 	resolve_ask(r->d, type, name, fn, r, n);
+}
+
+/* RFC 7672 2.2.2: after the addresses, and only where these or the alias to them are signed. */
+static void
+route_ask_dane(struct route *r, size_t i)
+{
+	enum dns_type type;
+	const char *name = hosts_dane_question(&r->hosts, i, &type);
+
+	if (name != NULL)
+		route_ask(r, type, name, on_dane, i);
 }
 
 static void
@@ -187,8 +211,9 @@ route_get(struct job *j)
 {
 	struct pool_dest *dest = j->dest;
 	struct route *r = dest->arg;
+	int dane = policy_asks_dane(j->d->room.conf, dest->host);
 
-	if (r != NULL && deliver_now(j->d) < r->expires_ms) {
+	if (r != NULL && deliver_now(j->d) < r->expires_ms && r->hosts.dane == dane) {
 		r->refs++;
 		return (r);
 	}
@@ -203,6 +228,7 @@ route_get(struct job *j)
 	TAILQ_INIT(&r->waiting);
 	memcpy(r->domain, dest->host, sizeof(r->domain));
 	hosts_init(&r->hosts, dest->kind, dest->port);
+	r->hosts.dane = dane;
 	dest->arg = r;
 	route_begin(r);
 	return (r);
