@@ -186,7 +186,7 @@ check_listener(struct build *b, const struct new_listener *n)
 		    "alone", l->name);
 	else if (l->auth && l->tls == LISTEN_CLEAR && !conf_listener_is_near(l))
 		errors_add(b->errors, n->auth_line, "listener \"%s\": auth needs tls = \"starttls\", \"require\" or \"implicit\": "
-		    "passwords do not go in clear but to a loopback address or a unix: address", l->name);
+		    "a password may go in clear only to a loopback address or a unix: address", l->name);
 	if (l->auth && sources == 0)
 		errors_add(b->errors, n->auth_line, "listener \"%s\": auth needs a source of passwords: add a section auth { passwd "
 		    "= \"/etc/postern/passwd\" } (or dovecot, or pam)", l->name);
@@ -195,7 +195,7 @@ check_listener(struct build *b, const struct new_listener *n)
 	else if (l->client_certs && l->tls == LISTEN_CLEAR)
 		errors_add(b->errors, n->certs_line, "listener \"%s\": client-certificates need tls = \"starttls\", \"require\" or "
 		    "\"implicit\"", l->name);
-	if (l->client_certs && b->client_ca.line == 0)
+	if (l->client_certs && !l->lmtp && b->client_ca.line == 0)
 		errors_add(b->errors, n->certs_line, "listener \"%s\": client-certificates need those who may sign them: client-ca "
 		    "= \"...\"", l->name);
 	if (l->any_sender && !l->auth)
@@ -209,7 +209,7 @@ check_login(struct build *b, const struct new_login *n)
 		errors_add(b->errors, n->line, "login \"%s\" has no user", n->l.name);
 	if (n->l.password_path[0] == '\0' && !n->path_bad && b->text->whole)
 		errors_add(b->errors, n->line, "login \"%s\" has no password-file", n->l.name);
-	if (!n->used)
+	if (!n->used && conf_is_login_name(n->l.name))
 		errors_warn(b->errors, n->line, "login \"%s\": no next hop uses it; one does that is written as "
 		    "\"smtp:%s@[host]:587\" or \"smtps:%s@[host]:465\"", n->l.name, n->l.name, n->l.name);
 }

@@ -7,10 +7,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,70 +14,7 @@
 #include "common/limits.h"
 #include "conf/build.h"
 #include "conf/cert.h"
-
-#define NOW	1800000000	/* 2027-01-15 08:00:00 UTC */
-#define DAY	86400
-
-static EVP_PKEY	*ec, *rsa;
-
-/* A certificate for subject, signed by issuer's key; days from NOW. */
-static X509 *
-certificate(const char *subject, EVP_PKEY *key, const char *issuer, EVP_PKEY *by, int from, int to, const char *san)
-{
-	X509		*x = X509_new();
-	X509_EXTENSION	*e;
-	X509_NAME	*n;
-
-	X509_set_version(x, 2);
-	ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
-	assert_non_null(ASN1_TIME_set(X509_getm_notBefore(x), NOW + (time_t)from * DAY));
-	assert_non_null(ASN1_TIME_set(X509_getm_notAfter(x), NOW + (time_t)to * DAY));
-	n = X509_get_subject_name(x);
-	X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const unsigned char *)subject, -1, -1, 0);
-	n = X509_NAME_new();
-	X509_NAME_add_entry_by_txt(n, "CN", MBSTRING_ASC, (const unsigned char *)issuer, -1, -1, 0);
-	X509_set_issuer_name(x, n);
-	X509_NAME_free(n);
-	assert_int_equal(X509_set_pubkey(x, key), 1);
-	if (san != NULL) {
-		assert_non_null(e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san));
-		X509_add_ext(x, e, -1);
-		X509_EXTENSION_free(e);
-	}
-	assert_true(X509_sign(x, by, EVP_PKEY_is_a(by, "ED25519") ? NULL : EVP_sha256()) > 0);
-	return (x);
-}
-
-static X509 *
-own(EVP_PKEY *key, const char *san)
-{
-	return (certificate("a", key, "ca", rsa, -1, 30, san));
-}
-
-static X509 *
-ca(void)
-{
-	return (certificate("ca", rsa, "ca", rsa, -1, 300, NULL));
-}
-
-/* The PEM of them all, each freed. */
-static char *
-pem(X509 **x, size_t n)
-{
-	BIO	*bio = BIO_new(BIO_s_mem());
-	char	*p, *text;
-	long	 len;
-
-	for (size_t i = 0; i < n; i++) {
-		BIO_printf(bio, "some words\n");
-		assert_int_equal(PEM_write_bio_X509(bio, x[i]), 1);
-		X509_free(x[i]);
-	}
-	len = BIO_get_mem_data(bio, &p);
-	assert_non_null(text = strndup(p != NULL ? p : "", (size_t)len));
-	BIO_free(bio);
-	return (text);
-}
+#include "tests/conf/cert_kit.h"
 
 static struct arena	mem;
 static struct cert	got;
@@ -357,23 +290,17 @@ test_counts(void **state)
 }
 
 static int
-make_keys(void **state)
+set_up(void **state)
 {
-	(void)state;
 	arena_init(&mem, SIZE_MAX);
-	ec = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-	rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-	return (ec == NULL || rsa == NULL ? -1 : 0);
+	return (make_keys(state));
 }
 
 static int
-free_keys(void **state)
+tear_down(void **state)
 {
-	(void)state;
-	EVP_PKEY_free(ec);
-	EVP_PKEY_free(rsa);
 	arena_clear(&mem);
-	return (0);
+	return (free_keys(state));
 }
 
 int
@@ -385,5 +312,5 @@ main(void)
 		cmocka_unit_test(test_build), cmocka_unit_test(test_counts),
 	};
 
-	return (cmocka_run_group_tests(tests, make_keys, free_keys));
+	return (cmocka_run_group_tests(tests, set_up, tear_down));
 }
