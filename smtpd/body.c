@@ -103,6 +103,7 @@ smtp_body_begin(struct smtp_session *s, int chunks)
 	t->size_max = conf->message_size_limit != 0 ? conf->message_size_limit : MESSAGE_SIZE_MAX;
 	data_init(&t->dec);
 	header_init(&t->header);
+	t->header.missing = smtp_missing_wanted(s) ? smtp_missing : NULL;
 	lines_init(&t->lines);
 	s->chunk.told = 0;
 }
@@ -181,6 +182,7 @@ size_t
 smtp_body_room(const struct smtp_session *s)
 {
 	const struct smtp_txn	*t = s->txn;
+	uint32_t		 kept = HEADER_HELD_MAX + (t->header.missing != NULL ? HEADER_FIELDS_MAX : 0);
 
 	if (t->rewriting)
 		return (REWRITE_STEP);
@@ -188,7 +190,7 @@ smtp_body_room(const struct smtp_session *s)
 		return (0);
 	if (header_done(&t->header))
 		return (t->window);
-	return (t->window > HEADER_HELD_MAX ? t->window - HEADER_HELD_MAX : 0);
+	return (t->window > kept ? t->window - kept : 0);
 }
 
 /*

@@ -33,7 +33,7 @@ smtp_rewrite_begin(struct smtp_session *s)
 	struct smtp_txn	*t = s->txn;
 	t->rewriting = (uint8_t)smtp_rewrite_wanted(s);
 	/* With the section's last octets come some of the body's. */
-	buf_init(&t->pend, size_max(t) + REWRITE_STEP + HEADER_HELD_MAX);
+	buf_init(&t->pend, size_max(t) + REWRITE_STEP + HEADER_HELD_MAX + HEADER_FIELDS_MAX);
 }
 
 struct rewriting {

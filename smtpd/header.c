@@ -29,7 +29,8 @@ void
 header_init(struct header *h)
 {
 	h->at = AT_LINE;
-	h->eight = h->from = 0;
+	h->eight = h->from = h->has = 0;
+	h->missing = NULL;
 	h->received = 0;
 	h->nheld = 0;
 	h->fields = 0;
@@ -91,7 +92,21 @@ by_name(struct header *h, struct slice name)
 		return (HEADER_HOPS);
 	if (name.n == 4 && slice_caseeq(name, SLICE_LIT("from")) && ++h->from > 1)
 		return (HEADER_FROM);
+	if (name.n == 4 && slice_caseeq(name, SLICE_LIT("date")))
+		h->has |= HEADER_DATE;
+	if (name.n == 10 && slice_caseeq(name, SLICE_LIT("message-id")))
+		h->has |= HEADER_MESSAGE_ID;
 	return (HEADER_OK);
+}
+
+/* The section ends here: what it ought to have had. */
+static int
+complete(struct header *h, header_out out, void *arg)
+{
+	char	fields[HEADER_FIELDS_MAX];
+	size_t	n = h->missing != NULL ? h->missing(arg, h->has, fields) : 0;
+
+	return (n != 0 ? out(arg, slice_make(fields, n)) : E_OK);
 }
 
 /* A field begins; name is what came of it so far. */
@@ -165,6 +180,13 @@ header_feed(struct header *h, const struct header_limits *lim, struct slice in, 
 		case AT_LINE:
 			line = p;
 			if (*p == '\r') {
+				if (h->missing != NULL) {
+					if (p != start && out(arg, slice_make(start, (size_t)(p - start))) != E_OK)
+						return (HEADER_OUT);
+					start = p;
+					if (complete(h, out, arg) != E_OK)
+						return (HEADER_OUT);
+				}
 				h->at = AT_EMPTY;
 				p++;
 			} else if ((*p == ' ' || *p == '\t') && h->fields != 0)
@@ -212,7 +234,7 @@ header_feed(struct header *h, const struct header_limits *lim, struct slice in, 
 		if (!was_held && add.n != 0 && line != start &&
 		    out(arg, slice_make(start, (size_t)(line - start))) != E_OK)
 			return (HEADER_OUT);
-		if (add.n != 0 && out(arg, add) != E_OK)
+		if ((h->at == AT_BODY && complete(h, out, arg) != E_OK) || (add.n != 0 && out(arg, add) != E_OK))
 			return (HEADER_OUT);
 		if (was_held && out(arg, name) != E_OK)
 			return (HEADER_OUT);
@@ -232,6 +254,11 @@ header_end(struct header *h, header_out out, void *arg)
 {
 	uint16_t	n = h->nheld;
 
+	if (n == 0 && h->at != AT_LINE)
+		return (HEADER_OK);
+	if (complete(h, out, arg) != E_OK)
+		return (HEADER_OUT);
+	h->missing = NULL;
 	if (n == 0)
 		return (HEADER_OK);
 	h->nheld = 0;

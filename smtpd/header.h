@@ -8,6 +8,7 @@
  *    put in front of it.  So does a first line that begins with a blank: it continues nothing.
  *  - A first line "From alice Sat Nov 21 ..." or ">From ..." is a mailbox file's separator, no
  *    field: with "X-Mailbox-Line: " in front it is one, and the section goes on.
+ * Where the caller says so, fields that are not there are put at the section's end (RFC 6409 8).
  * A field is a name of printable ASCII without a colon, blanks (RFC 5322 4.5.8), and a colon; name
  * and blanks are at most HEADER_NAME_MAX octets.
  *
@@ -25,6 +26,11 @@
 #define HEADER_NAME_MAX		128	/* octets of a field's name, with blanks behind it */
 #define HEADER_ADDED_MAX	(16 + 2)	/* "X-Mailbox-Line: ", and CR LF */
 #define HEADER_HELD_MAX		(HEADER_NAME_MAX + HEADER_ADDED_MAX)	/* what comes out beside what goes in */
+#define HEADER_FIELDS_MAX	512	/* and fields that were missing */
+
+enum {				/* fields looked for */
+	HEADER_DATE = 1, HEADER_MESSAGE_ID = 2,
+};
 
 enum header_event {
 	HEADER_OK,
@@ -46,10 +52,14 @@ struct header {
 	uint8_t		at;
 	uint8_t		eight;		/* a field holds octets that are not ASCII */
 	uint8_t		from;		/* From fields */
+	uint8_t		has;		/* HEADER_DATE, HEADER_MESSAGE_ID */
 	uint16_t	received;	/* Received fields */
 	uint16_t	nheld;
 	uint32_t	fields;
 	uint64_t	size;		/* of the fields, as they came */
+	/* The caller's, after header_init(): the section's end is here, and it has these fields; others go into dst.  NULL: none do.
+	 * arg is that of header_out. */
+	size_t		(*missing)(void *arg, unsigned has, char dst[HEADER_FIELDS_MAX]);
 	char		held[HEADER_NAME_MAX];	/* a name whose colon is not here yet */
 };
 

@@ -202,7 +202,7 @@ struct smtp_env {		/* what all sessions of a process share */
 	unsigned		 npool;
 	struct arena		 scratch;	/* of one look-up of aliases */
 	struct rcpt_verdict	 verdict;	/* of the recipient being looked at */
-	uint64_t		 message_ids;	/* made so far */
+	uint64_t		 message_ids;	/* Message-ID fields made so far */
 	char			 sasl[SASL_DATA_MAX];	/* a response, decoded; wiped before the call is over */
 };
 
@@ -360,6 +360,9 @@ int	smtp_body_queue(struct smtp_session *, struct slice);	/* octets to queue, wi
 int	smtp_rewrite_wanted(const struct smtp_session *);
 void	smtp_rewrite_begin(struct smtp_session *);
 void	smtp_rewrite_done(struct smtp_session *);		/* the section is whole */
+/* complete.c: fields that a message of a submitter ought to have; for struct header */
+int	smtp_missing_wanted(const struct smtp_session *);
+size_t	smtp_missing(void *, unsigned has, char dst[HEADER_FIELDS_MAX]);
 /* bdat.c */
 size_t	smtp_chunk_input(struct smtp_session *, struct slice in);
 void	smtp_chunk_start(struct smtp_session *);

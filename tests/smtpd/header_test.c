@@ -21,6 +21,7 @@ struct got {
 	struct header		h;
 	char			out[8192];
 	size_t			n;
+	int			add;
 	size_t			refuse_at;	/* octets, then the receiver says no; 0: never */
 };
 
@@ -37,6 +38,14 @@ take(void *arg, struct slice s)
 	return (E_OK);
 }
 
+/* What a submission server adds. */
+static size_t
+missing(void *arg, unsigned has, char dst[HEADER_FIELDS_MAX])
+{
+	return ((size_t)snprintf(dst, HEADER_FIELDS_MAX, "%s%s", (has & HEADER_DATE) == 0 ? "Date: d\r\n" : "",
+	    (has & HEADER_MESSAGE_ID) == 0 ? "Message-ID: m\r\n" : ""));
+}
+
 /* In pieces that end at a, at b and at the end. */
 static void
 run(struct got *g, const struct header_limits *lim, struct slice in, size_t a, size_t b)
@@ -45,6 +54,7 @@ run(struct got *g, const struct header_limits *lim, struct slice in, size_t a, s
 	size_t		i, off = 0;
 
 	header_init(&g->h);
+	g->h.missing = g->add ? missing : NULL;
 	g->n = 0;
 	g->ev = HEADER_OK;
 	for (i = 0; i < 3 && g->ev == HEADER_OK; off = cuts[i++])
@@ -52,6 +62,26 @@ run(struct got *g, const struct header_limits *lim, struct slice in, size_t a, s
 	if (g->ev == HEADER_OK)
 		g->ev = header_end(&g->h, take, g);
 }
+
+static const struct {
+	const char	*in, *out;
+} incomplete[] = {
+	{ "A: b\r\n\r\nbody", "A: b\r\nDate: d\r\nMessage-ID: m\r\n\r\nbody" },
+	{ "A: b\r\n", "A: b\r\nDate: d\r\nMessage-ID: m\r\n" },
+	{ "", "Date: d\r\nMessage-ID: m\r\n" },
+	{ "\r\n", "Date: d\r\nMessage-ID: m\r\n\r\n" },
+	{ "\r\nDate: x\r\n", "Date: d\r\nMessage-ID: m\r\n\r\nDate: x\r\n" },
+	{ "dAtE : x\r\n\r\n", "dAtE : x\r\nMessage-ID: m\r\n\r\n" },
+	{ "Message-Id:\r\n x\r\n\r\nb", "Message-Id:\r\n x\r\nDate: d\r\n\r\nb" },
+	{ "Date: x\r\nMessage-ID: y\r\n\r\nb", "Date: x\r\nMessage-ID: y\r\n\r\nb" },
+	{ "Resent-Date: x\r\nX-Message-ID: y\r\n\r\n", "Resent-Date: x\r\nX-Message-ID: y\r\nDate: d\r\nMessage-ID: m\r\n\r\n" },
+	{ "A: b\r\nno field\r\n", "A: b\r\nDate: d\r\nMessage-ID: m\r\n\r\nno field\r\n" },
+	{ "no field", "Date: d\r\nMessage-ID: m\r\n\r\nno field" },
+	{ "A: b\r\nDat", "A: b\r\nDate: d\r\nMessage-ID: m\r\n\r\nDat" },
+	/* A last line that does not end (BDAT): nothing can follow it. */
+	{ "A: b", "A: b" },
+	{ "From alice Sat Nov 21\r\nDate: x\r\n\r\n", "X-Mailbox-Line: From alice Sat Nov 21\r\nDate: x\r\nMessage-ID: m\r\n\r\n" },
+};
 
 static const struct {
 	const char	*in;
@@ -292,10 +322,41 @@ lines_table_all_cuts(void **state)
 	}
 }
 
+static void
+test_missing(void **state)
+{
+	static struct got		 g;
+	const struct header_limits	 none = { 0, 0 };
+	struct slice			 in;
+	size_t				 i, a, b;
+
+	g.add = 1;
+	for (i = 0; i < sizeof(incomplete) / sizeof(incomplete[0]); i++) {
+		in = slice_str(incomplete[i].in);
+		for (a = 0; a <= in.n; a++) {
+			for (b = a; b <= in.n; b++) {
+				run(&g, &none, in, a, b);
+				assert_int_equal(g.ev, HEADER_OK);
+				if (g.n != strlen(incomplete[i].out) || memcmp(g.out, incomplete[i].out, g.n) != 0)
+					fail_msg("%zu cut at %zu and %zu: %.*s", i, a, b, (int)g.n, g.out);
+			}
+		}
+	}
+	/* The receiver says no. */
+	g.refuse_at = 10;
+	in = SLICE_LIT("A: b\r\n\r\n");
+	run(&g, &none, in, in.n, in.n);
+	assert_int_equal(g.ev, HEADER_OUT);
+	in = SLICE_LIT("A: b\r\n");
+	run(&g, &none, in, in.n, in.n);
+	assert_int_equal(g.ev, HEADER_OUT);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest	tests[] = {
+		cmocka_unit_test(test_missing),
 		cmocka_unit_test(table_all_cuts),
 		cmocka_unit_test(held_is_bounded),
 		cmocka_unit_test(limits_all_cuts),

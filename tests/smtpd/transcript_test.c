@@ -20,6 +20,7 @@
  *   A: aborted		either nothing was begun, or what was begun is aborted: how far it came
  * 			depends on the cuts
  *   B: text		the body handed on in the last transaction, whole, is text
+ *   M: text		that body holds text, and "M! text" that it does not
  *   R: 250		the next reply, of any number of lines, has this code
  *   X: reason		the session is over, for that reason, and all replies were looked at
  *   W: blocked|reading	what the session waits for
@@ -42,6 +43,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/err.h"
 #include "common/idn.h"
@@ -734,6 +736,10 @@ one_line(struct run *r, const char *line)
 		    memcmp(buf_slice(&r->body).p, r->text, r->text_len) != 0)
 			bad(r, "body", slice_make(r->text, r->text_len), buf_slice(&r->body));
 		break;
+	case 'M':
+		if ((memmem(buf_slice(&r->body).p, r->body.len, r->text, r->text_len) != NULL) == (sep == '!'))
+			bad(r, sep == '!' ? "in the body" : "not in the body", slice_make(r->text, r->text_len), buf_slice(&r->body));
+		break;
 	case 'H':
 		assert_int_equal(r->s.state, ST_TLS);
 		assert_int_equal(r->in.len, 0);
@@ -884,6 +890,8 @@ main(void)
 	int			 rc;
 
 	siphash_seed();
+	setenv("TZ", "UTC0", 1);
+	tzset();
 	idn_init();
 	recipient_table = kit_present(recipients, sizeof(recipients) / sizeof(recipients[0]));
 	if (glob("tests/smtpd/*.smtp", 0, NULL, &g) != 0 || g.gl_pathc == 0 ||
