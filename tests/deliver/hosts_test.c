@@ -387,6 +387,96 @@ untried(void **state)
 	hosts_clear(&h);
 }
 
+/* Nobody is dialled before his TLSA records are known; the other hosts do not wait for them (RFC 7672 2.2.2). */
+static void
+dane(void **state)
+{
+	struct ipc_dns_answer a = mx("10 a.example,20 b.example"), t;
+	struct hosts_cursor c = { 0 };
+	enum dns_type type;
+	struct hosts h;
+	size_t hi, ai;
+
+	hosts_init(&h, HOP_MX, 2525);
+	h.dane = 1;
+	a.secure = 1;
+	snprintf(a.canonical, sizeof(a.canonical), "end.example");
+	assert_int_equal(hosts_from_mx(&h, "d.example", &a, &self, 1), E_OK);
+	assert_int_equal(h.mx_secure, 1);
+	assert_null(hosts_dane_question(&h, 0, &type));
+	a = addrs("192.0.2.1");
+	a.secure = 1;
+	set(&h, "a.example", a);
+	assert_int_equal(hosts_next(&h, &c, &hi, &ai), HOSTS_WAIT);
+	assert_string_equal(hosts_dane_question(&h, 0, &type), "_2525._tcp.a.example");
+	assert_int_equal(type, DNS_TLSA);
+	t = answer(DNS_TLSA, DNS_OK);
+	t.secure = 1;
+	t.ttl = 9;
+	t.nrec = 1;
+	rec[0].tlsa.usage = 3;
+	rec[0].tlsa.selector = rec[0].tlsa.matching = 1;
+	rec[0].tlsa.len = 32;
+	hosts_dane_answer(&h, 0, &t);
+	assert_null(hosts_dane_question(&h, 0, &type));
+	hosts_dane_answer(&h, 0, &t);		/* one too many */
+	assert_int_equal(h.host[0].dane.status, DANE_USABLE);
+	assert_int_equal(h.host[0].dane.nnames, 3);
+	assert_string_equal(h.host[0].dane.names[1], "d.example");
+	assert_string_equal(h.host[0].dane.names[2], "end.example");
+	assert_int_equal(h.ttl, 9);
+	assert_int_equal(hosts_next(&h, &c, &hi, &ai), HOSTS_ADDR);
+	hosts_mark(&c, ai, 1);
+	assert_int_equal(hosts_next(&h, &c, &hi, &ai), HOSTS_WAIT);	/* b's addresses */
+
+	/* An alias that may be signed by itself; and a failure is for the next attempt to ask again. */
+	a = addrs("192.0.2.2");
+	snprintf(a.canonical, sizeof(a.canonical), "b.example.org");
+	set(&h, "b.example", a);
+	assert_int_equal(hosts_next(&h, &c, &hi, &ai), HOSTS_WAIT);
+	assert_string_equal(hosts_dane_question(&h, 1, &type), "b.example");
+	assert_int_equal(type, DNS_CNAME);
+	t = answer(DNS_CNAME, DNS_OK);
+	t.secure = 1;
+	hosts_dane_answer(&h, 1, &t);
+	assert_string_equal(hosts_dane_question(&h, 1, &type), "_2525._tcp.b.example");
+	t = answer(DNS_TLSA, DNS_BOGUS);
+	hosts_dane_answer(&h, 1, &t);
+	assert_int_equal(h.host[1].dane.status, DANE_FAILED);
+	assert_int_equal(h.ttl, 0);
+	assert_int_equal(hosts_next(&h, &c, &hi, &ai), HOSTS_ADDR);
+	hosts_clear(&h);
+
+	/* Unsigned, or not wanted: no question. */
+	for (int wanted = 0; wanted <= 1; wanted++) {
+		hosts_init(&h, HOP_SMTP, 25);
+		h.dane = wanted;
+		assert_int_equal(hosts_from_name(&h, "a.example"), E_OK);
+		a = addrs("192.0.2.1");
+		a.secure = !wanted;
+		set(&h, "a.example", a);
+		assert_null(hosts_dane_question(&h, 0, &type));
+		assert_string_equal(walk(&h), "a.example/192.0.2.1");
+		assert_int_equal(h.host[0].dane.status, DANE_NONE);
+		assert_int_equal(h.host[0].dane.why[0] != '\0', wanted);
+		hosts_clear(&h);
+	}
+	/* A host that is cut off while its records are asked for. */
+	a = mx("10 a.example,10 b.example");
+	hosts_init(&h, HOP_MX, 25);
+	h.dane = 1;
+	assert_int_equal(hosts_from_mx(&h, "d.example", &a, &self, 1), E_OK);
+	a = addrs("192.0.2.1");
+	a.secure = 1;
+	set(&h, "a.example", a);
+	set(&h, "b.example", addrs("192.0.2.99"));
+	assert_int_equal(h.nhost, 0);
+	hosts_dane_answer(&h, 0, &t);
+	hosts_dane_answer(&h, 1, &t);
+	assert_null(hosts_dane_question(&h, 0, &type));
+	hosts_clear(&h);
+}
+
 int
 main(void)
 {
@@ -400,6 +490,7 @@ main(void)
 		cmocka_unit_test(no_addresses),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(untried),
+		cmocka_unit_test(dane),
 	};
 
 	return (cmocka_run_group_tests(tests, setup, NULL));
