@@ -12,7 +12,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 tmpfilesdir ?= /usr/lib/tmpfiles.d
 
 # A room is a folder is a program; what it may link stands in its _PC and _LIBS lines.
-ROOMS = master conf smtpd queue deliver resolver pickup keys ctl sendmail
+ROOMS = master conf smtpd queue deliver resolver pickup keys auth ctl sendmail
 master_BIN   = posternd
 conf_BIN     = postern-conf
 smtpd_BIN    = postern-smtpd
@@ -21,6 +21,7 @@ deliver_BIN  = postern-deliver
 resolver_BIN = postern-resolver
 pickup_BIN   = postern-pickup
 keys_BIN     = postern-keys
+auth_BIN     = postern-auth
 ctl_BIN      = posternctl
 sendmail_BIN = sendmail
 master_PC   = libuv libseccomp libcap-ng
@@ -31,6 +32,7 @@ deliver_PC  = libuv libseccomp libcap-ng libssl libcrypto
 resolver_PC = libuv libseccomp libcap-ng libunbound
 pickup_PC   = libuv libseccomp libcap-ng
 keys_PC     = libuv libseccomp libcap-ng libcrypto
+auth_PC     = libuv libseccomp libcap-ng libcrypto libcrypt libidn
 ctl_PC      = libuv jansson libidn2
 sendmail_PC = libuv
 common_PC   = libuv libseccomp libcap-ng libidn2 libidn libssl libcrypto

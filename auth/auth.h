@@ -33,6 +33,7 @@ enum {				/* counters of PONG; see postern-auth(8) */
 struct exchange {
 	struct exchange		*next, *prev;	/* of its peer */
 	struct auth_peer	*peer;
+	const struct backend	*backend;	/* that serves it to its end */
 	uint32_t		 id;		/* the peer's */
 	uint8_t			 mechanism;	/* enum sasl_mechanism */
 	uint8_t			 tls;
