@@ -338,6 +338,124 @@ test_ca_limit(void **state)
 	arena_clear(&mem);
 }
 
+/* ---- how many, and how long ---- */
+
+/* In the texts below n is what the limit is about: a number of things, or of octets. */
+static void
+letters(FILE *f, const char *before, int n, const char *after)
+{
+	fputs(before, f);
+	while (n-- > 0)
+		fputc('a', f);
+	fputs(after, f);
+}
+
+static void
+login_title(FILE *f, int n)
+{
+	letters(f, "login ", n, " { user = u password-file = \"/f\" }\n");
+}
+
+static void
+login_user(FILE *f, int n)
+{
+	letters(f, "login a { password-file = \"/f\" user = \"", n, "\" }\n");
+}
+
+static void
+password_path(FILE *f, int n)
+{
+	letters(f, "login a { user = u password-file = \"/", n - 1, "\" }\n");
+}
+
+static void
+login_sections(FILE *f, int n)
+{
+	for (int i = 0; i < n; i++)
+		fprintf(f, "login l%d { user = u password-file = \"/f\" }\n", i);
+}
+
+static void
+policies(FILE *f, int n)
+{
+	for (int i = 0; i < n; i++)
+		fprintf(f, "tls-policy n%d.test { }\n", i);
+}
+
+static void
+policy_names(FILE *f, int n)
+{
+	fputs("tls-policy a.test { level = verify names = { a", f);
+	for (int i = 1; i < n; i++)
+		fprintf(f, ", \"*.n%d.test\"", i);
+	fputs(" } }\n", f);
+}
+
+static void
+policy_fingerprints(FILE *f, int n)
+{
+	fputs("tls-policy a.test { level = fingerprint fingerprints = { " FP, f);
+	for (int i = 1; i < n; i++)
+		fputs(", " FP, f);
+	fputs(" } }\n", f);
+}
+
+static void
+passwd_path(FILE *f, int n)
+{
+	letters(f, "auth { passwd = \"/", n - 1, "\" }\n");
+}
+
+static void
+dovecot_path(FILE *f, int n)
+{
+	letters(f, "auth { dovecot = \"/", n - 1, "\" }\n");
+}
+
+static void
+pam_service(FILE *f, int n)
+{
+	letters(f, "auth { pam = ", n, " }\n");
+}
+
+static void
+test_limits(void **state)
+{
+	static const struct { void (*put)(FILE *, int); int max; const char *want; } cases[] = {
+		{ login_title, LOGIN_TITLE_MAX, "expected a name of at most 63 letters" },
+		{ login_user, LOGIN_MAX, "expected 1 to 255 octets" },
+		{ password_path, CONF_PATH_MAX, "expected an absolute path of at most 1000 octets" },
+		{ login_sections, LOGINS_MAX, "c:257: login: more than 256 sections\n" },
+		{ policies, TLS_POLICIES_MAX, "c:10001: tls-policy: more than 10000 sections\n" },
+		{ policy_names, TLS_POLICY_NAMES_MAX, "c:1: names: more than 64\n" },
+		{ policy_fingerprints, TLS_POLICY_NAMES_MAX, "c:1: fingerprints: more than 64\n" },
+		{ passwd_path, CONF_PATH_MAX, "expected an absolute path of at most 1000 octets" },
+		{ dovecot_path, CONF_SOCKET_MAX, "expected an absolute path of at most 107 octets" },
+		{ pam_service, PAM_SERVICE_MAX, "at most 63 letters" },
+	};
+	static char	 said[1 << 20];
+	struct conf	*c;
+	size_t		 size;
+	FILE		*f;
+	char		*in;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int n = cases[i].max - 1; n <= cases[i].max + 1; n++) {
+			in = NULL;
+			f = open_memstream(&in, &size);
+			assert_non_null(f);
+			cases[i].put(f, n);
+			fclose(f);
+			c = build(in, 0, said, sizeof(said));
+			if ((c != NULL) != (n <= cases[i].max) || (c == NULL && strstr(said, cases[i].want) == NULL))
+				fail_msg("case %zu with %d says\n%.300s", i, n, said);
+			conf_free(c);
+			free(in);
+		}
+	}
+}
+
 static int
 set_up(void **state)
 {
@@ -371,6 +489,7 @@ main(void)
 		cmocka_unit_test(test_errors), cmocka_unit_test(test_submission), cmocka_unit_test(test_mechanisms),
 		cmocka_unit_test(test_policies), cmocka_unit_test(test_ca_wanted), cmocka_unit_test(test_login),
 		cmocka_unit_test(test_ca_read), cmocka_unit_test(test_ca_limit),
+		cmocka_unit_test(test_limits),
 	};
 
 	return (cmocka_run_group_tests(tests, set_up, tear_down));
