@@ -24,7 +24,7 @@
 #include "common/tls_text.h"
 
 #define SETS		256		/* numbers of sets before one comes again: a handle is a set's and an index */
-#define SESSION_CONTEXT	"postern"
+#define SID_LEN		32		/* SHA-256; SSL_MAX_SID_CTX_LENGTH */
 #define SESSION_LIFE_S	7200		/* of a ticket */
 #define CERT_LIST_MAX	65536		/* octets of a client's certificates */
 
@@ -37,6 +37,7 @@ struct set {
 	uint64_t	 generation;
 	size_t		 nsections;
 	SSL_CTX		**section;
+	unsigned char	(*sid)[SID_LEN];	/* of each: what a session of it is bound to */
 	size_t		 nnames;
 	struct name	*names;		/* sorted; wildcards as they are */
 };
@@ -100,35 +101,93 @@ find_name(const struct set *s, const char *name)
 	return (lo < s->nnames && strcmp(s->names[lo].name, name) == 0 ? &s->names[lo] : NULL);
 }
 
-static SSL_CTX *
-choose(const struct set *s, const char *host)
+static void
+lower_name(char *name)
 {
-	char			 low[DOMAIN_MAX + 2], *dot;
-	const struct name	*n = NULL;
-	size_t			 i, len = strlen(host);
+	size_t	i, len = strlen(name);
 
-	if (len != 0 && host[len - 1] == '.')
-		len--;
-	if (len != 0 && len <= DOMAIN_MAX) {
-		for (i = 0; i < len; i++)
-			low[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] | 0x20 : host[i]);
-		low[len] = '\0';
-		if ((n = find_name(s, low)) == NULL && (dot = strchr(low, '.')) != NULL && dot != low) {
-			dot[-1] = '*';
-			n = find_name(s, dot - 1);
-		}
-	}
-	return (s->section[n != NULL ? n->section : 0]);
+	if (len != 0 && name[len - 1] == '.')
+		name[--len] = '\0';
+	for (i = 0; i < len; i++)
+		name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
 }
 
-/* A handshake that began before a reload gets what is in use now. */
+/* The section for a name in lower case. */
+static size_t
+choose(const struct set *s, const char *name)
+{
+	char			 wild[DOMAIN_MAX + 3];
+	const struct name	*n = find_name(s, name);
+	const char		*dot = strchr(name, '.');
+
+	if (n == NULL && dot != NULL && dot != name) {
+		(void)snprintf(wild, sizeof(wild), "*%s", dot);
+		n = find_name(s, wild);
+	}
+	return (n != NULL ? n->section : 0);
+}
+
+/* The name in a ClientHello, as RFC 6066 3 has it; "" if there is none, or none of a host. */
+static void
+read_name(SSL *ssl, char name[DOMAIN_MAX + 2])
+{
+	const unsigned char	*p;
+	size_t			 n;
+
+	name[0] = '\0';
+	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) != 1 || n < 5 || p[2] != TLSEXT_NAMETYPE_host_name ||
+	    (size_t)(p[0] << 8 | p[1]) != n - 2 || (size_t)(p[3] << 8 | p[4]) != n - 5 || n - 5 > DOMAIN_MAX + 1 ||
+	    memchr(p + 5, '\0', n - 5) != NULL)
+		return;		/* OpenSSL says what is wrong with it */
+	memcpy(name, p + 5, n - 5);
+	name[n - 5] = '\0';
+}
+
+/*
+ * A session is resumed where it was made, and nowhere else: under the same name (RFC 6066 3: MUST NOT under another one), by
+ * the same certificates and authorities, at the same level, and where a client's certificate is asked for as it was then.
+ */
+static int
+set_sessions(SSL *ssl, const struct set *s, size_t section, const char *name)
+{
+	struct {
+		unsigned char	section[SID_LEN];
+		unsigned char	verify;
+		char		name[DOMAIN_MAX + 2];
+	} in;
+	unsigned char	sid[SID_LEN];
+
+	memset(&in, 0, sizeof(in));
+	memcpy(in.section, s->sid[section], SID_LEN);
+	in.verify = (unsigned char)SSL_get_verify_mode(ssl);
+	memcpy(in.name, name, strlen(name));
+	return (EVP_Digest(&in, sizeof(in), sid, NULL, EVP_sha256(), NULL) == 1 &&
+	    SSL_set_session_id_context(ssl, sid, sizeof(sid)) == 1);
+}
+
+/* Before a ticket is looked at.  A handshake that began before a reload gets what is in use now. */
+static int
+on_client_hello(SSL *ssl, int *alert, void *arg)
+{
+	char	name[DOMAIN_MAX + 2];
+	size_t	section;
+
+	if (tls.now == NULL || tls.now->nsections == 0)
+		return (SSL_CLIENT_HELLO_SUCCESS);
+	read_name(ssl, name);
+	lower_name(name);
+	section = choose(tls.now, name);
+	if (SSL_set_SSL_CTX(ssl, tls.now->section[section]) == NULL || !set_sessions(ssl, tls.now, section, name)) {
+		*alert = SSL_AD_INTERNAL_ERROR;
+		return (SSL_CLIENT_HELLO_ERROR);
+	}
+	return (SSL_CLIENT_HELLO_SUCCESS);
+}
+
+/* The choice is made: it is acknowledged, whatever the name was. */
 static int
 on_server_name(SSL *ssl, int *alert, void *arg)
 {
-	const char	*host = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-
-	if (host != NULL && tls.now != NULL)
-		(void)SSL_set_SSL_CTX(ssl, choose(tls.now, host));	/* NULL leaves what it has */
 	return (SSL_TLSEXT_ERR_OK);
 }
 
@@ -197,12 +256,12 @@ new_context(enum tls_level level)
 	    (l->ciphers != NULL && SSL_CTX_set_cipher_list(ctx, l->ciphers) != 1) ||
 	    SSL_CTX_set_ciphersuites(ctx, SUITES13) != 1 || SSL_CTX_set1_groups_list(ctx, l->groups) != 1 ||
 	    SSL_CTX_set_num_tickets(ctx, 1) != 1 || SSL_CTX_set_max_early_data(ctx, 0) != 1 ||
-	    SSL_CTX_set_session_id_context(ctx, (const unsigned char *)SESSION_CONTEXT, sizeof(SESSION_CONTEXT) - 1) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) != 1 ||
 	    SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name) != 1) {
 		SSL_CTX_free(ctx);
 		return (NULL);
 	}
+	SSL_CTX_set_client_hello_cb(ctx, on_client_hello, NULL);
 	return (ctx);
 }
 
@@ -238,6 +297,7 @@ free_set(struct set *s)
 	for (i = 0; i < s->nnames; i++)
 		free(s->names[i].name);
 	free(s->section);
+	free(s->sid);
 	free(s->names);
 	free(s);
 }
@@ -260,6 +320,23 @@ add_names(struct set *s, const struct conf_cert *cert)
 	return (E_OK);
 }
 
+/* What of a section its sessions are bound to (see set_sessions). */
+static int
+bind_section(struct set *s, const struct conf *conf, const struct conf_cert *cert)
+{
+	unsigned char	*sid = s->sid[s->nsections - 1];
+	EVP_MD_CTX	*m = EVP_MD_CTX_new();
+	uint32_t	 level = (uint32_t)conf->tls_level;
+	int		 ok;
+
+	ok = m != NULL && EVP_DigestInit_ex(m, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(m, sid, SID_LEN) == 1 &&
+	    EVP_DigestUpdate(m, &level, sizeof(level)) == 1 &&
+	    EVP_DigestUpdate(m, conf->client_ca.p, conf->client_ca.n) == 1 &&
+	    EVP_DigestUpdate(m, cert->chain.p, cert->chain.n) == 1 && EVP_DigestFinal_ex(m, sid, NULL) == 1;
+	EVP_MD_CTX_free(m);
+	return (ok ? E_OK : E_NOMEM);
+}
+
 static int
 fill_set(struct set *s, const struct conf *conf, uint8_t serial)
 {
@@ -279,8 +356,8 @@ fill_set(struct set *s, const struct conf *conf, uint8_t serial)
 				return (err);
 			}
 		}
-		if ((err = add_pair(ctx, cert, (uint16_t)(serial << 8 | i))) == E_OK)
-			err = add_names(s, cert);
+		if ((err = add_pair(ctx, cert, (uint16_t)(serial << 8 | i))) == E_OK && (err = add_names(s, cert)) == E_OK)
+			err = bind_section(s, conf, cert);
 		if (err != E_OK) {
 			log_warn("certificate=%s tls=%s: %s", cert->certificate_path, cert->name, tls_error());
 			return (err);
@@ -303,7 +380,10 @@ tls_prepare(const struct conf *conf, uint64_t generation)
 	if ((err = tls_open()) != E_OK)
 		return (err);
 	if ((s = calloc(1, sizeof(*s))) == NULL ||
-	    (s->section = calloc(conf->ncerts + 1, sizeof(*s->section))) == NULL) {
+	    (s->section = calloc(conf->ncerts + 1, sizeof(*s->section))) == NULL ||
+	    (s->sid = calloc(conf->ncerts + 1, sizeof(*s->sid))) == NULL) {
+		if (s != NULL)
+			free(s->section);
 		free(s);
 		return (E_NOMEM);
 	}

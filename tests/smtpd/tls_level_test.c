@@ -138,9 +138,9 @@ static SSL_SESSION	*got;
 
 /* A session of its own; got is its ticket.  1 if it was resumed. */
 static int
-visit(int version, SSL_SESSION *with)
+visit_as(const char *name, int version, SSL_SESSION *with)
 {
-	struct peer	p = kit_peer(kit_starttls(&kit), NULL);
+	struct peer	p = kit_peer(kit_starttls(&kit), name);
 	int		resumed;
 
 	SSL_set_max_proto_version(p.ssl, version);
@@ -158,6 +158,12 @@ visit(int version, SSL_SESSION *with)
 }
 
 /* Keys as master rotates them: the new one seals, the old ones open until they are gone.  Two processes share them. */
+static int
+visit(int version, SSL_SESSION *with)
+{
+	return (visit_as(NULL, version, with));
+}
+
 static void
 tickets(void **state)
 {
@@ -197,6 +203,44 @@ tickets(void **state)
 	}
 }
 
+/* A session is resumed where it was made: RFC 6066 3 MUST NOT, and not past a change of the level. */
+static void
+tickets_stay(void **state)
+{
+	static const char	*const names[] = { NULL, "mx.example.org", "a.example.net", "b.example.net", "nobody.example" };
+	const size_t		 n = sizeof(names) / sizeof(names[0]);
+	SSL_SESSION		*of;
+	size_t			 i, k;
+	int			 v;
+
+	tell_tickets((const uint8_t[]){ 1 }, 1);
+	for (v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
+		for (i = 0; i < n; i++) {
+			assert_int_equal(visit_as(names[i], v, NULL), 0);
+			of = got;
+			got = NULL;
+			for (k = 0; k < n; k++) {
+				/* The client would not offer it: the name in its session is its own to change. */
+				SSL_SESSION_set1_hostname(of, names[k]);
+				if (visit_as(names[k], v, of) != (i == k))
+					fail_msg("made as %s, resumed as %s, version %x", names[i] != NULL ? names[i] : "none",
+					    names[k] != NULL ? names[k] : "none", (unsigned)v);
+			}
+			if (i == 0) {
+				kit_level = TLS_OLD;
+				send_conf(kit.b);
+				assert_int_equal(visit_as(NULL, v, of), 0);
+				kit_level = TLS_INTERMEDIATE;
+				send_conf(kit.b);
+				assert_int_equal(visit_as(NULL, v, of), 1);
+			}
+			SSL_SESSION_free(of);
+		}
+	}
+	SSL_SESSION_free(got);
+	got = NULL;
+}
+
 /* Without keys for tickets there are none, and all works. */
 static void
 no_tickets(void **state)
@@ -218,6 +262,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(certificates, none, kit_teardown),
 		cmocka_unit_test_setup_teardown(intermediate_level, none, kit_teardown),
 		cmocka_unit_test_setup_teardown(tickets, none, kit_teardown),
+		cmocka_unit_test_setup_teardown(tickets_stay, none, kit_teardown),
 		cmocka_unit_test_setup_teardown(no_tickets, none, kit_teardown),
 		cmocka_unit_test_setup_teardown(modern_level, modern, kit_teardown),
 		cmocka_unit_test_setup_teardown(old_level, old, kit_teardown),
