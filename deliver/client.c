@@ -23,6 +23,7 @@ client_init(struct client *c, const char *hostname, const struct conf_timeouts *
 	c->timeouts = t;
 	c->deadline_ms = UINT64_MAX;
 	buf_init(&c->out, COMMANDS_MAX);
+	buf_init(&c->auth.held, AUTH_RESPONSE_MAX);
 	reply_parser_init(&c->in);
 	c->state = CS_CONNECT;
 }
@@ -30,7 +31,29 @@ client_init(struct client *c, const char *hostname, const struct conf_timeouts *
 void
 client_clear(struct client *c)
 {
+	client_out_taken(c, c->out.len);
+	if (c->auth.held.p != NULL)
+		explicit_bzero(c->auth.held.p, c->auth.held.size);
+	buf_clear(&c->auth.held);
 	buf_clear(&c->out);
+}
+
+void
+client_secure(struct client *c, const struct tls_policy *p, int in_clear, int login)
+{
+	c->policy = p;
+	c->in_clear = in_clear != 0;
+	c->login = login != 0;
+}
+
+void
+client_out_taken(struct client *c, size_t n)
+{
+	buf_drain(&c->out, n);
+	if (!c->secret || c->out.len != 0)
+		return;
+	c->secret = 0;
+	explicit_bzero(c->out.p, c->out.size);
 }
 
 /* ---- what waits, and for how long ---- */
@@ -53,6 +76,10 @@ static const struct {
 	[CS_NULLDOT] =	{ "the reply to the end of no data", STAGE_DATA },
 	[CS_CHUNKS] =	{ "the replies to chunks", STAGE_BODY },
 	[CS_UNDO] =	{ "the reply to RSET", STAGE_RCPT },
+	[CS_STARTTLS] =	{ "the reply to STARTTLS", STAGE_TLS },
+	[CS_TLS] =	{ "the end of the TLS handshake", STAGE_TLS },
+	[CS_LOGIN] =	{ "what to say to AUTH", STAGE_AUTH },
+	[CS_AUTH] =	{ "the reply to AUTH", STAGE_AUTH },
 	[CS_QUIT] =	{ "the reply to QUIT", STAGE_DOT },
 	[CS_OVER] =	{ "nothing", STAGE_CONNECT },
 };
@@ -79,7 +106,11 @@ state_timeout_ms(const struct client *c, enum client_state s)
 	case CS_CONNECT:	seconds = t->connect; break;
 	case CS_GREETING:	seconds = t->greeting; break;
 	case CS_EHLO:
+	case CS_STARTTLS:
+	case CS_AUTH:
 	case CS_HELO:		seconds = t->helo; break;
+	case CS_TLS:		seconds = t->helo < HANDSHAKE_MAX_S ? t->helo : HANDSHAKE_MAX_S; break;
+	case CS_LOGIN:		seconds = AUTH_WAIT_S; break;
 	case CS_RSET:
 	case CS_UNDO:
 	case CS_MAIL:		seconds = t->mail; break;
@@ -114,7 +145,12 @@ void
 client_connected(struct client *c, uint64_t now_ms)
 {
 	c->now_ms = now_ms;
-	if (c->state == CS_CONNECT)
+	if (c->state != CS_CONNECT)
+		return;
+	if (c->policy != NULL && c->policy->implicit) {		/* RFC 8314 3.3 */
+		client_set_state(c, CS_TLS);
+		c->pending |= 1u << CLIENT_TLS;
+	} else
 		client_set_state(c, CS_GREETING);
 }
 
@@ -122,11 +158,14 @@ client_connected(struct client *c, uint64_t now_ms)
 static void
 client_lost(struct client *c, const char *what)
 {
-	char text[REPLY_TEXT_MAX];
+	char text[REPLY_TEXT_MAX], lost[REPLY_TEXT_MAX];
 
 	if (c->state == CS_OVER)
 		return;
-	if (c->state == CS_CONNECT)
+	if (c->state == CS_STARTTLS || c->state == CS_TLS) {
+		snprintf(lost, sizeof(lost), "%s while waiting for %s", what, states[c->state].name);
+		client_tls_reason(c, text, sizeof(text), lost);
+	} else if (c->state == CS_CONNECT)
 		snprintf(text, sizeof(text), "cannot connect: %s", what);
 	else
 		snprintf(
@@ -155,6 +194,22 @@ client_timeout(struct client *c, uint64_t now_ms)
 	client_lost(c, "timed out");
 }
 
+/*
+ * Octets that came in clear and that nobody has asked for: behind the 220 of STARTTLS, or before STARTTLS was said.  Under TLS
+ * they would be taken for the host's word (CVE-2021-38371 and its kin).
+ */
+static void
+client_injected(struct client *c)
+{
+	char text[REPLY_TEXT_MAX];
+
+	c->pending &= ~(1u << CLIENT_TLS);
+	client_tls_reason(c, text, sizeof(text), "the host sent octets in clear where the TLS handshake is due");
+	if (c->dialogue != NULL)
+		dialogue_add(c->dialogue, c->now_ms, '*', 0, slice_str(text));
+	client_fail(c, OUT_TEMPFAIL, "4.7.0", text);
+}
+
 enum client_event
 client_step(struct client *c, struct slice *in, uint64_t now_ms, struct client_result *res)
 {
@@ -165,6 +220,8 @@ client_step(struct client *c, struct slice *in, uint64_t now_ms, struct client_r
 	for (;;) {
 		if (client_sweep_step(c, res))
 			return (CLIENT_RESULT);
+		if (c->state == CS_TLS && c->greeted && in->n != 0)
+			client_injected(c);
 		for (unsigned e = CLIENT_READY; e <= CLIENT_OVER; e++) {
 			if (c->pending & (1u << e)) {
 				c->pending &= ~(1u << e);
@@ -180,6 +237,8 @@ client_step(struct client *c, struct slice *in, uint64_t now_ms, struct client_r
 			return (CLIENT_WAIT);
 		if (err == E_OK) {
 			client_reply(c);
+			if (c->state == CS_STARTTLS && in->n != 0)
+				client_injected(c);
 			continue;
 		}
 		client_lost(c, err == E_LIMIT ? "got a reply too long to read" : "got garbage");
@@ -220,6 +279,7 @@ client_sweep_step(struct client *c, struct client_result *res)
 			continue;
 		r->done = 1;
 		*res = c->r;
+		memcpy(res->tls, c->tls_text, sizeof(res->tls));
 		return (1);
 	}
 	c->sweep = SWEEP_NONE;

@@ -25,9 +25,17 @@
  *    By-mode N goes anywhere; a host with DSN but without DELIVERBY is asked for DELAY too (4.1.4.2).
  *  - DSN parameters go as they came to hosts that offer DSN (RFC 3461 5.2.1); the result says who answers for
  *    success from now on.  An ORCPT that would be longer than 500 octets in its encoded form is left out.
+ *  - TLS is the shell's: CLIENT_TLS asks for the handshake, client_tls_started() and client_tls_failed() say what became of
+ *    it.  Octets that are there when 220 to STARTTLS was read, or when STARTTLS is about to be said, end the connection (they
+ *    came in clear and would be taken for what came under TLS).  After it all that was heard is forgotten, and EHLO is said
+ *    again (RFC 3207 4.2).  Where the policy leaves it open, a host that does not offer STARTTLS or refuses it by a reply is
+ *    spoken to in clear; a handshake that fails ends the connection whatever the policy says.  fail.stage is STAGE_TLS then,
+ *    and the outcome is temporary: the next host may do better, the mail waits.
+ *  - AUTH comes before the first message where a login is configured (RFC 4954).  Another process knows the password:
+ *    CLIENT_AUTH asks for the next step.  Every refusal is temporary, since the operator can mend it.
  *  - A probe is MAIL FROM:<>, RCPT, RSET: the null sender is what every host has to take (RFC 5321 4.5.5), and what it
  *    answers for it does not hang on what it thinks of any sender.
- * RFC 5321, 2920, 1870, 6152, 2034, 3463, 9422, 7504, 3030, 6531, 3461, 2852, 6710.
+ * RFC 5321, 2920, 1870, 6152, 2034, 3463, 9422, 7504, 3030, 6531, 3461, 2852, 6710, 3207, 8314, 4954.
  */
 #ifndef DELIVER_CLIENT_H
 #define DELIVER_CLIENT_H
@@ -43,19 +51,24 @@
 #include "deliver/deliver_limits.h"
 #include "deliver/dialogue.h"
 #include "deliver/dot.h"
+#include "deliver/policy.h"
 
 enum client_state {		/* the reply that is awaited */
 	CS_CONNECT, CS_GREETING, CS_EHLO, CS_HELO, CS_READY, CS_RSET, CS_MAIL, CS_RCPT, CS_DATA,
 	CS_BODY, CS_DOT, CS_NULLDOT,
 	CS_CHUNKS,		/* a chunk was refused: those of the others on their way */
 	CS_UNDO,		/* RSET at the end of a probe */
+	CS_STARTTLS,
+	CS_TLS,			/* the shell's: no reply, the handshake */
+	CS_LOGIN,		/* the shell's: what to say to AUTH */
+	CS_AUTH,
 	CS_QUIT, CS_OVER, CLIENT_STATES
 };
 
 enum {				/* c->offers */
 	OFFER_PIPELINING = 1, OFFER_SIZE = 2, OFFER_8BITMIME = 4, OFFER_ENHANCED = 8,
 	OFFER_CHUNKING = 16, OFFER_BINARYMIME = 32, OFFER_SMTPUTF8 = 64, OFFER_DSN = 128,
-	OFFER_DELIVERBY = 256, OFFER_MT_PRIORITY = 512,
+	OFFER_DELIVERBY = 256, OFFER_MT_PRIORITY = 512, OFFER_STARTTLS = 1024, OFFER_AUTH = 2048,
 };
 
 enum client_event {
@@ -64,6 +77,8 @@ enum client_event {
 	CLIENT_READY,		/* a message may be given */
 	CLIENT_BODY,		/* the body is wanted */
 	CLIENT_DONE,		/* the transaction is over; see client_reusable() */
+	CLIENT_TLS,		/* shake hands; then client_tls_started() or client_tls_failed() */
+	CLIENT_AUTH,		/* the next step of AUTH is in c->auth; then client_auth_say(), _ok() or _failed() */
 	CLIENT_OVER,		/* close the connection; c->fail speaks for recipients without an outcome */
 };
 
@@ -99,12 +114,23 @@ struct client_result {
 	uint32_t	 retry_hint;
 	uint8_t		 handed;	/* enum handed, if delivered */
 	uint8_t		 by_passed;	/* the host took BY */
+	char		 tls[TLS_TEXT_MAX + 1];	/* what it went over; "" in clear */
 	char		 text[REPLY_TEXT_MAX + 1];
 };
 
 struct chunk {			/* a BDAT on its way */
 	uint64_t	 end;		/* where it ends, in octets of the whole body as it is sent */
 	char		 head[32];	/* its command */
+};
+
+struct client_auth {
+	unsigned	 mechanisms;	/* 1 << enum sasl_mechanism, as the host offers them */
+	uint8_t		 first;		/* nothing was said yet */
+	uint8_t		 done;		/* the host has said 235 */
+	uint8_t		 holding;	/* the initial response waits for the host's empty challenge */
+	struct slice	 challenge;	/* decoded; in text */
+	struct buf	 held;
+	char		 text[REPLY_LINE_MAX];
 };
 
 struct client {
@@ -124,6 +150,16 @@ struct client {
 	uint32_t	 by_min;	/* DELIVERBY's least by-time, 0 if none is known */
 	int		 ehlo_line;	/* of the reply being read */
 	uint32_t	 ntxn;		/* transactions begun */
+
+	const struct tls_policy *policy;	/* NULL: in clear */
+	uint8_t		 in_clear;	/* TLS failed here before, and the policy lets mail go without */
+	uint8_t		 login;		/* AUTH before the first message */
+	uint8_t		 tls;		/* stands */
+	uint8_t		 greeted;
+	uint8_t		 tls_failed;	/* after CLIENT_OVER: it was TLS that failed; in clear it might do */
+	uint8_t		 secret;	/* out holds a password, or what leads to one */
+	char		 tls_text[TLS_TEXT_MAX + 1];	/* "" in clear */
+	struct client_auth auth;
 
 	struct client_mail *mail;
 	size_t		 next;		/* recipient whose reply (or, unpipelined, command) is next */
@@ -160,12 +196,28 @@ struct client {
 /* hostname and timeouts are borrowed for the life of the client. */
 void	client_init(struct client *, const char *hostname, const struct conf_timeouts *);
 void	client_clear(struct client *);
+/* Before client_connected().  The policy is borrowed for the life of the client. */
+void	client_secure(struct client *, const struct tls_policy *, int in_clear, int login);
 
 /* Events; each is followed by client_step(). */
 void	client_connected(struct client *, uint64_t now_ms);
 void	client_eof(struct client *, uint64_t now_ms, const char *why);	/* end of file or a socket error */
 void	client_timeout(struct client *, uint64_t now_ms);		/* deadline_ms has passed */
 enum client_event client_step(struct client *, struct slice *in, uint64_t now_ms, struct client_result *);
+
+/* The shell has taken n octets of out: what is secret is wiped with the last of them. */
+void	client_out_taken(struct client *, size_t n);
+
+/* After CLIENT_TLS, each followed by client_step().  text: version, cipher and what was verified. */
+void	client_tls_started(struct client *, const char *text, uint64_t now_ms);
+void	client_tls_failed(struct client *, const char *why, uint64_t now_ms);
+/*
+ * After CLIENT_AUTH, each followed by client_step().  In the first step mechanism names one of those offered, and data is its
+ * initial response if has_data (it may be empty); later it is the response.  Data is the caller's to wipe.
+ */
+void	client_auth_say(struct client *, enum sasl_mechanism, int has_data, struct slice data, uint64_t now_ms);
+void	client_auth_ok(struct client *, uint64_t now_ms);	/* after done */
+void	client_auth_failed(struct client *, const char *enhanced, const char *why, uint64_t now_ms);
 
 /* After CLIENT_READY or CLIENT_DONE.  m is borrowed until CLIENT_DONE or CLIENT_OVER.  E_LIMIT, E_NOMEM. */
 int	client_mail(struct client *, struct client_mail *m, uint64_t now_ms);

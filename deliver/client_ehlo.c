@@ -20,12 +20,15 @@ static const struct {
 	{ "DSN",		 OFFER_DSN },			/* RFC 3461 */
 	{ "DELIVERBY",		 OFFER_DELIVERBY },		/* RFC 2852 */
 	{ "MT-PRIORITY",	 OFFER_MT_PRIORITY },		/* RFC 6710 */
+	{ "STARTTLS",		 OFFER_STARTTLS },		/* RFC 3207 */
+	{ "AUTH",		 OFFER_AUTH },			/* RFC 4954 */
 };
 
 void
 client_ehlo_forget(struct client *c)
 {
 	c->offers = 0;
+	c->auth.mechanisms = 0;
 	c->size_max = 0;
 	c->rcpt_max = c->mail_max = c->by_min = 0;
 }
@@ -74,6 +77,8 @@ client_ehlo_line(void *arg, struct slice line)
 	struct slice word, args;
 	uint64_t v;
 
+	if (c->state == CS_AUTH)
+		auth_line(c, line);
 	if (c->state != CS_EHLO)
 		return;
 	if (c->ehlo_line++ == 0) {		/* the host's name */
@@ -102,4 +107,6 @@ client_ehlo_line(void *arg, struct slice line)
 		ehlo_deliverby(c, args);
 	else if (slice_caseeq(word, SLICE_LIT("LIMITS")))
 		ehlo_limits(c, args);
+	else if (slice_caseeq(word, SLICE_LIT("AUTH")))
+		client_auth_ehlo(c, args);
 }

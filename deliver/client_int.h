@@ -24,9 +24,24 @@ void	client_take_reply(struct client *, struct client_result *);
 void	client_sweep_reply(struct client *, enum sweep);
 void	client_host_refuses(struct client *);
 void	client_unexpected(struct client *);
-/* client_ehlo.c: one line of the reply to EHLO. */
+/* client_ehlo.c: one line of a reply. */
 void	client_ehlo_line(void *, struct slice);
 void	client_ehlo_forget(struct client *);
+
+/* client_tls.c: EHLO or HELO was answered: STARTTLS, AUTH or the first message is next. */
+void	client_hello_over(struct client *);
+void	client_say_hello(struct client *);
+void	starttls_taken(struct client *);
+void	starttls_refused(struct client *);
+void	client_tls_reason(const struct client *, char *dst, size_t size, const char *what);
+
+/* client_auth.c */
+void	client_auth_begin(struct client *);
+void	auth_line(struct client *, struct slice line);	/* one line of a reply in CS_AUTH */
+void	auth_challenged(struct client *);
+void	auth_taken(struct client *);
+void	auth_refused(struct client *);
+void	client_auth_ehlo(struct client *, struct slice args);
 
 /* client_bdat.c: the body in chunks, and the replies to them. */
 void	bdat_start(struct client *);

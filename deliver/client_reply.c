@@ -70,6 +70,15 @@ static const struct rule {
 	{ CS_CHUNKS,	0,	bdat_dropped },
 	{ CS_UNDO,	421,	client_host_refuses },
 	{ CS_UNDO,	0,	undone },
+	{ CS_STARTTLS,	220,	starttls_taken },
+	{ CS_STARTTLS,	421,	client_host_refuses },
+	{ CS_STARTTLS,	4,	starttls_refused },	/* RFC 3207 4: 454 */
+	{ CS_STARTTLS,	5,	starttls_refused },
+	{ CS_LOGIN,	0,	closing },		/* nobody asked */
+	{ CS_AUTH,	235,	auth_taken },
+	{ CS_AUTH,	334,	auth_challenged },
+	{ CS_AUTH,	4,	auth_refused },
+	{ CS_AUTH,	5,	auth_refused },
 	{ CS_QUIT,	0,	closing },
 };
 
@@ -79,8 +88,10 @@ record(struct client *c)
 {
 	const struct reply *r = &c->in.r;
 
-	if (c->dialogue != NULL)
+	if (c->dialogue != NULL && (c->state != CS_AUTH || r->code != 334))	/* a challenge is for nobody to read */
 		dialogue_add(c->dialogue, c->now_ms, '<', r->code, slice_make(r->text, r->text_len));
+	else if (c->dialogue != NULL)
+		dialogue_add(c->dialogue, c->now_ms, '<', r->code, SLICE_LIT("(challenge)"));
 }
 
 void
@@ -145,7 +156,9 @@ client_fail(struct client *c, enum outcome out, const char *enhanced, const char
 	f->outcome = out;
 	f->stage = client_stage(c->state);
 	enhanced_parse(&f->enhanced, slice_str(enhanced));
+	memcpy(f->tls, c->tls_text, sizeof(f->tls));
 	snprintf(f->text, sizeof(f->text), "%s", text);
+	c->tls_failed = c->state == CS_TLS || (c->state == CS_STARTTLS && c->in.r.code != 421);
 	/* The peer had closed an idle connection before it could know of this message. */
 	c->fail_stale = c->ntxn > 1 && !c->heard && (c->state == CS_MAIL || c->state == CS_RSET);
 	client_set_state(c, CS_OVER);
@@ -157,8 +170,8 @@ client_fail(struct client *c, enum outcome out, const char *enhanced, const char
 static void
 greeted(struct client *c)
 {
-	client_set_state(c, CS_EHLO);
-	client_say(c, "EHLO %s", c->hostname);
+	c->greeted = 1;
+	client_say_hello(c);
 }
 
 /* 421 anywhere, and refusals before MAIL: not this host, not now. */
@@ -182,8 +195,7 @@ hello_done(struct client *c)
 {
 	if (c->state == CS_HELO)
 		client_ehlo_forget(c);
-	client_set_state(c, CS_READY);
-	c->pending |= 1u << CLIENT_READY;
+	client_hello_over(c);
 }
 
 static void

@@ -18,9 +18,9 @@
 #include "common/log.h"
 #include "common/units.h"
 #include "deliver/conn.h"
+#include "deliver/conn_tls.h"
 
 static void	on_poll(uv_poll_t *, int, int);
-static void	conn_pump(struct conn *, struct slice);
 static void	conn_act(struct conn *);
 static int	conn_flush(struct conn *);
 static void	conn_write_body(struct conn *);
@@ -31,9 +31,11 @@ on_closed(uv_handle_t *h)
 	free(h->data);
 }
 
-static void
+void
 conn_want(struct conn *c, int events)
 {
+	if (conn_tls_waits(c))
+		events |= UV_WRITABLE;
 	if (c->state == CONN_CLOSED || c->events == events)
 		return;
 	c->events = events;
@@ -100,18 +102,21 @@ relay_name(struct conn *c, const char *host, uint16_t port)
 
 struct conn *
 conn_dial(struct deliver *d, struct job *j, struct pool_dest *dest, const char *host,
-    const struct net_addr *addr, uint16_t port, const char **why)
+    const struct net_addr *addr, uint16_t port, struct tls_policy *policy, int in_clear, const char **why)
 {
 	struct conn *c;
-	char text[sizeof(c->relay) + 32];
+	char text[sizeof(c->relay) + 64];
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		*why = "out of memory";
+		policy_unref(policy);
 		return (NULL);
 	}
 	c->d = d;
 	c->fd = -1;
 	c->addr = *addr;
+	c->port = port;
+	c->epoch = d->epoch;
 	c->timeouts = d->room.conf->deliver.timeouts;
 	c->born_ms = deliver_now(d);
 	relay_name(c, host, port);
@@ -121,16 +126,19 @@ conn_dial(struct deliver *d, struct job *j, struct pool_dest *dest, const char *
 	if (*why != NULL) {
 		if (c->fd != -1)
 			close(c->fd);
+		policy_unref(policy);
 		free(c);
 		return (NULL);
 	}
 	c->poll.data = c;
 	c->job = j;
 	client_init(&c->client, d->hostname, &c->timeouts);
+	c->policy = policy;
+	client_secure(&c->client, policy, in_clear, dest->login[0] != '\0');
 	c->client.dialogue = &j->dialogue;
 	c->client.now_ms = c->born_ms;
 	c->client.deadline_ms = c->born_ms + c->timeouts.connect * UINT64_C(1000);
-	snprintf(text, sizeof(text), "connecting to %s", c->relay);
+	snprintf(text, sizeof(text), "connecting to %s%s", c->relay, in_clear ? ", in clear since TLS failed" : "");
 	dialogue_add(&j->dialogue, c->born_ms, '*', 0, slice_str(text));
 	pool_add(&d->pool, dest, &c->pool);
 	TAILQ_INSERT_TAIL(&d->conns, c, link);
@@ -155,6 +163,9 @@ conn_close(struct conn *c)
 	c->job = NULL;
 	TAILQ_REMOVE(&d->conns, c, link);
 	d->count[COUNT_OPEN]--;
+	login_forget(c);
+	conn_tls_free(c);
+	policy_unref(c->policy);
 	client_clear(&c->client);
 	conn_body_over(c);
 	/* Out of the loop first: a closed number may be somebody else's at once. */
@@ -193,11 +204,15 @@ conn_serve(struct conn *c, struct job *j)
 	c->nseg = c->at_seg = 0;
 	c->seg_octets = 0;
 	c->ended = c->body = 0;
+	if (c->tls != NULL)
+		c->tls->nrec = c->tls->at_rec = 0;
 	conn_body_over(c);
 	c->timeouts = c->d->room.conf->deliver.timeouts;
 	if (c->client.dialogue != &j->dialogue) {
 		snprintf(text, sizeof(text), "connected to %s since an earlier message", c->relay);
 		dialogue_add(&j->dialogue, deliver_now(c->d), '*', 0, slice_str(text));
+		if (c->client.tls)
+			dialogue_add(&j->dialogue, deliver_now(c->d), '=', 0, slice_str(c->client.tls_text));
 		c->client.dialogue = &j->dialogue;
 	}
 	j->mail.by_left = j->by_time - (int64_t)(now_wall_ms() / 1000);
@@ -230,7 +245,7 @@ conn_tick(struct conn *c, uint64_t now_ms)
 }
 
 /* Give the core what came, note what it asks for, then do it. */
-static void
+void
 conn_pump(struct conn *c, struct slice in)
 {
 	struct client_result res;
@@ -249,6 +264,12 @@ conn_pump(struct conn *c, struct slice in)
 			continue;
 		case CLIENT_DONE:
 			c->done = 1;
+			continue;
+		case CLIENT_TLS:
+			c->shake = 1;
+			continue;
+		case CLIENT_AUTH:
+			c->auth = 1;
 			continue;
 		case CLIENT_OVER:
 			c->over = 1;
@@ -302,13 +323,23 @@ conn_act(struct conn *c)
 			conn_serve(c, j);
 		return;
 	}
+	if (c->shake) {
+		c->shake = 0;
+		conn_tls_begin(c);
+		return;
+	}
+	if (c->auth) {
+		c->auth = 0;
+		login_ask(c);
+		return;
+	}
 	if (conn_flush(c) && c->body)
 		conn_write_body(c);
 }
 
 /* ---- the socket ---- */
 
-static void
+void
 conn_dead(struct conn *c, const char *what, int err)
 {
 	char text[128];
@@ -319,30 +350,47 @@ conn_dead(struct conn *c, const char *what, int err)
 	conn_pump(c, slice_make(NULL, 0));
 }
 
-/* Commands go out.  1: all of them did; 0: they wait, or the connection is gone. */
+/* 1: all is written, or cannot be: what the peer said before it closed is still to be read. */
 static int
-conn_flush(struct conn *c)
+flush_tls(struct conn *c)
+{
+	struct slice s = buf_slice(&c->client.out);
+
+	if (s.n != 0) {
+		(void)conn_tls_encrypt(c, s);
+		client_out_taken(&c->client, s.n);
+	}
+	return (conn_tls_push(c) != E_AGAIN);
+}
+
+static int
+flush_clear(struct conn *c)
 {
 	struct slice s;
 	ssize_t n;
 
-	while (c->state != CONN_CLOSED && (s = buf_slice(&c->client.out)).n != 0) {
+	while ((s = buf_slice(&c->client.out)).n != 0) {
 		n = write(c->fd, s.p, s.n);
 		if (n == -1 && errno == EINTR)
 			continue;
-		if (n == -1 && (errno == EAGAIN || errno == ENOBUFS)) {
-			conn_want(c, UV_READABLE | UV_WRITABLE);
+		if (n == -1 && (errno == EAGAIN || errno == ENOBUFS))
 			return (0);
-		}
-		if (n == -1) {
-			/* What the peer said before it closed is still to be read. */
-			buf_drain(&c->client.out, s.n);
-			break;
-		}
-		buf_drain(&c->client.out, (size_t)n);
+		/* What the peer said before it closed is still to be read. */
+		client_out_taken(&c->client, n == -1 ? s.n : (size_t)n);
 	}
+	return (1);
+}
+
+/* Commands go out.  1: all of them did; 0: they wait, or the connection is gone. */
+static int
+conn_flush(struct conn *c)
+{
 	if (c->state == CONN_CLOSED)
 		return (0);
+	if (!(c->tls != NULL ? flush_tls(c) : flush_clear(c))) {
+		conn_want(c, UV_READABLE | UV_WRITABLE);
+		return (0);
+	}
 	if (!c->body)
 		conn_want(c, UV_READABLE);
 	return (1);
@@ -356,6 +404,8 @@ conn_writev(struct conn *c)
 	size_t k = 0, left;
 	ssize_t n;
 
+	if (c->tls != NULL)
+		return (conn_tls_writev(c));
 	for (size_t i = c->at_seg; i < c->nseg; i++) {
 		iov[k].iov_base = (void *)(uintptr_t)c->seg[i].p;
 		iov[k++].iov_len = c->seg[i].n;
@@ -382,7 +432,7 @@ conn_write_body(struct conn *c)
 	int err;
 
 	while (c->body && c->state == CONN_OPEN) {
-		if (c->at_seg == c->nseg && !conn_segments(c)) {
+		if (c->at_seg == c->nseg && !conn_tls_sending(c) && !conn_segments(c)) {
 			if (c->client.state == CS_OVER)		/* the body may not be sent */
 				conn_pump(c, slice_make(NULL, 0));
 			else
@@ -426,6 +476,7 @@ conn_is_up(struct conn *c)
 	client_connected(&c->client, deliver_now(c->d));
 	conn_want(c, UV_READABLE);
 	remote_conn_up(c);
+	conn_pump(c, slice_make(NULL, 0));	/* smtps: the handshake */
 }
 
 static void
@@ -437,7 +488,9 @@ conn_read(struct conn *c)
 	do
 		n = read(c->fd, input, sizeof(input));
 	while (n == -1 && errno == EINTR);
-	if (n > 0)
+	if (n > 0 && c->tls != NULL)
+		conn_tls_read(c, input, (size_t)n);
+	else if (n > 0)
 		conn_pump(c, slice_make(input, (size_t)n));
 	else if (n == 0)
 		conn_dead(c, "lost connection", 0);

@@ -24,13 +24,18 @@ struct conn {
 	struct job	*job;		/* dialled for it, or serving it */
 	size_t		 host_at, addr_at;	/* in the job's route */
 	struct net_addr	 addr;
+	uint16_t	 port;
+	struct tls_policy *policy;	/* a reference */
+	struct conn_tls	*tls;		/* conn_tls.c's; NULL in clear */
+	uint32_t	 login_id;	/* of an exchange that auth has open, 0 none */
+	uint64_t	 epoch;		/* d->epoch when it was dialled */
 	uint64_t	 born_ms;
 	uint64_t	 provider;
 	uint64_t	 host_hash;	/* for the memory of families; 0: the host has only one */
 	char		 relay[DOMAIN_MAX + 64];
 
 	/* what the last events asked for */
-	int		 ready, done, over, body;
+	int		 ready, done, over, body, shake, auth;
 
 	struct slice	 seg[SEGMENTS_MAX];	/* being written; they borrow from the job's parts */
 	size_t		 nseg, at_seg;
@@ -39,15 +44,24 @@ struct conn {
 	struct converter *conv;		/* of a body that the host cannot have as it is */
 };
 
-/* Begins to connect.  NULL: could not even begin; *why is a constant text. */
+/* Begins to connect; takes the policy, in_clear says to do without TLS where it may.  NULL: could not even begin; *why is a
+ * constant text. */
 struct conn *conn_dial(struct deliver *, struct job *, struct pool_dest *, const char *host,
-	    const struct net_addr *, uint16_t port, const char **why);
+	    const struct net_addr *, uint16_t port, struct tls_policy *, int in_clear, const char **why);
 void	conn_serve(struct conn *, struct job *);	/* an open one takes a message */
 void	conn_write_more(struct conn *);			/* more of the job's body has come */
 void	conn_expire(struct conn *);			/* the job's time is over */
 void	conn_quit(struct conn *);			/* politely, without a place in the pool */
 void	conn_close(struct conn *);			/* at once */
 void	conn_tick(struct conn *, uint64_t now_ms);
+/* For conn_tls.c and login.c. */
+void	conn_pump(struct conn *, struct slice);		/* octets to the core; it may be closed afterwards */
+void	conn_dead(struct conn *, const char *what, int err);
+void	conn_want(struct conn *, int events);
+
+/* login.c: the next step of AUTH, by auth. */
+void	login_ask(struct conn *);
+void	login_forget(struct conn *);
 
 /* conn_body.c: fill the segments from what has come of the body.  0: nothing to write now. */
 int	conn_segments(struct conn *);

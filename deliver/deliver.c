@@ -2,6 +2,7 @@
  * deliver.c -- what both roles share: peers, reloads, stop, and the tick that looks at every
  * deadline.  Shell.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -9,6 +10,7 @@
 #include "deliver/deliver.h"
 #include "deliver/job.h"
 #include "deliver/main.h"
+#include "deliver/tls.h"
 
 #define STOP_MARGIN_MS	500	/* before master's patience is over */
 
@@ -63,6 +65,8 @@ on_peer(struct room *room, const struct ipc_channel *c, int fd)
 		queue_channel(d, c, fd);
 	else if (c->room == ROOM_RESOLVER && room->role == ROLE_REMOTE)
 		resolve_channel(d, c, fd);
+	else if (c->room == ROOM_AUTH && room->role == ROLE_REMOTE)
+		login_channel(d, c, fd);
 	else
 		log_fatal("a channel to %s is none of ours", room_name(c->room));
 }
@@ -72,7 +76,18 @@ on_conf(struct room *room, const struct conf *old)
 {
 	struct deliver *d = room->arg;
 
-	d->role->conf(d);
+	d->role->conf(d, old);
+}
+
+/* Of the role remote: trust anchors that cannot be read are no reason to lose the old ones. */
+static int
+on_check(struct room *room, const struct conf *next, uint64_t generation)
+{
+	int err = room->role == ROLE_REMOTE ? tls_prepare(next) : E_OK;
+
+	if (err == E_CORRUPT)
+		snprintf(room->refusal, sizeof(room->refusal), "tls-ca holds what is no certificate");
+	return (err);
 }
 
 static void
@@ -99,6 +114,7 @@ on_counters(struct room *room, uint64_t counter[8])
 const struct room_ops deliver_room_ops = {
 	.peer = on_peer,
 	.conf = on_conf,
+	.check = on_check,
 	.stop = on_stop,
 	.counters = on_counters,
 };
@@ -114,5 +130,5 @@ deliver_init(struct deliver *d)
 	if (uv_timer_init(&d->room.loop, &d->tick) != 0)
 		log_fatal("cannot make a timer");
 	d->tick.data = d;
-	d->role->conf(d);
+	d->role->conf(d, NULL);
 }

@@ -36,7 +36,7 @@ struct role_ops {
 	int	(*abort)(struct job *);
 	void	(*tick)(struct deliver *, uint64_t now_ms);
 	void	(*stop)(struct deliver *);
-	void	(*conf)(struct deliver *);
+	void	(*conf)(struct deliver *, const struct conf *old);	/* old: NULL at first */
 	int	(*busy)(const struct deliver *);	/* whether the tick has to go on */
 };
 extern const struct role_ops remote_ops, mailbox_ops;
@@ -73,6 +73,9 @@ struct deliver {
 	struct pool	 pool;
 	struct conn_list conns;
 	size_t		 nclosing;
+	uint64_t	 epoch;		/* of what is asked of connections: one of an older epoch takes no further message */
+	struct ipc	*auth;		/* NULL while there is none */
+	uint32_t	 login_id;
 	struct query_list queries;
 	uint32_t	 query_id;
 	struct hosts_self self;
@@ -101,6 +104,9 @@ void	queue_channel(struct deliver *, const struct ipc_channel *, int fd);
 void	queue_report(struct job *);		/* JOB_RESULTs and JOB_DONE, now or when the channel lets us */
 void	queue_owe(struct deliver *);		/* something could not be said */
 void	queue_resume(struct deliver *);		/* say what is owed, as far as the channel takes it */
+
+/* login.c */
+void	login_channel(struct deliver *, const struct ipc_channel *, int fd);
 
 /* resolve.c.  The callback may come before resolve_ask() returns.  a borrows. */
 typedef void (*resolve_fn)(void *arg, size_t n, const struct ipc_dns_answer *a);

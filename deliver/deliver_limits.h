@@ -23,6 +23,14 @@
 #define JOBS_MAX		(2 * JOBS_HELD_MAX)	/* jobs held, acknowledged or not */
 #define JOB_MEMORY		(256u << 10)	/* recipients and results of one job */
 #define PROBES_MAX		1024	/* questions of queue about recipients, at once */
+#define HANDSHAKE_MAX_S		60	/* seconds for a TLS handshake, where the time for EHLO is not shorter */
+#define AUTH_WAIT_S		30	/* seconds for a step of our login inside auth */
+#define AUTH_RESPONSE_MAX	(SASL_LINE_MAX + 64)	/* a line of AUTH */
+#define TLS_RECORD		16384	/* octets of a record, RFC 8446 5.1 */
+#define TLS_BATCH		(64u << 10)	/* octets of a body that are encrypted before the socket has to take them */
+#define TLS_OUT_MAX		(256u << 10)	/* records of one connection that wait for the socket */
+#define TLS_SESSIONS_MAX	2000	/* sessions kept for resumption, about 5 KB each */
+#define TLS_SESSION_AGE_S	3600	/* an older one is not used */
 #define COMMANDS_MAX		(96u << 10)	/* a group of MAIL, 100 RCPT, DATA at their longest */
 #define BDAT_CHUNK		(128u << 10)	/* octets of a body in one BDAT */
 #define BDAT_AHEAD_MAX		4	/* chunks sent before the first of them is answered, with PIPELINING */

@@ -1,8 +1,8 @@
 /*
  * delivery_log.c -- the log line of one recipient and attempt.  Shell.
  *
- * ID rcpt=<address> relay=host[address]:port delay=S.s age=S dsn=x.y.z status=... [stage=...]
- * reply="..." delay is this attempt's time, age the message's since it arrived, both in seconds.
+ * ID rcpt=<address> relay=host[address]:port [tls="..."] delay=S.s age=S dsn=x.y.z status=... [stage=...]
+ * reply="..." tls says what it went over, and how the host was verified; in clear it is left out.  delay is this attempt's time, age the message's since it arrived, both in seconds.
  * A probe has "probe" for the ID, no age, and status=taken, refused or unknown.
  */
 #include <inttypes.h>
@@ -34,10 +34,11 @@ log_delivery(const struct job *j, uint32_t i)
 		age_s = (int64_t)(now_wall_ms() / 1000) - j->arrival;
 		snprintf(age, sizeof(age), " age=%" PRId64, age_s > 0 ? age_s : 0);
 	}
-	log_info("%s rcpt=<%s> relay=%s delay=%" PRIu32 ".%02" PRIu32 "%s"
+	log_info("%s rcpt=<%s> relay=%s%s%s%s delay=%" PRIu32 ".%02" PRIu32 "%s"
 	    " dsn=%s status=%s%s%s reply=\"%s%s\"",
 	    id, text_escape_word(rcpt, sizeof(rcpt), slice_str(j->rcpt[i].address)),
 	    o->relay[0] != '\0' ? text_escape_word(relay, sizeof(relay), slice_str(o->relay)) : "none",
+	    o->tls[0] != '\0' ? " tls=\"" : "", o->tls, o->tls[0] != '\0' ? "\"" : "",
 	    o->delay_ms / 1000, o->delay_ms % 1000 / 10, age, enhanced_str(&o->enhanced, dsn), status,
 	    good ? "" : " stage=", good ? "" : stage_name(o->stage),
 	    code, text_escape(text, sizeof(text), slice_str(o->text)));

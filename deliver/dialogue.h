@@ -23,7 +23,7 @@ struct dialogue {
 };
 
 void	dialogue_init(struct dialogue *, uint64_t now_ms);
-/* how is '>', '<' or '*'; code 0 is left out.  The text is escaped here (R9). */
+/* how is '>', '<', '*', or '=' for what TLS agreed on; code 0 is left out.  The text is escaped here (R9). */
 void	dialogue_add(struct dialogue *, uint64_t now_ms, char how, unsigned code, struct slice text);
 /* Into dst[DIALOGUE_MAX]; the length. */
 size_t	dialogue_text(const struct dialogue *, char *dst);

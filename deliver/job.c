@@ -72,6 +72,8 @@ job_make(struct deliver *d, const struct ipc_job_begin *b, int probe)
 	j->start_ms = deliver_now(d);
 	j->host = arena_strdup(&j->mem, slice_str(b->host));
 	j->path = arena_strdup(&j->mem, slice_str(b->path));
+	j->implicit = b->implicit;
+	j->login = arena_strdup(&j->mem, slice_str(b->login));
 	j->mail.sender = arena_strdup(&j->mem, slice_str(b->sender));
 	j->mail.envid = arena_strdup(&j->mem, slice_str(b->envid));
 	j->index = arena_alloc(&j->mem, b->nrcpt * sizeof(j->index[0]));
@@ -88,7 +90,7 @@ job_make(struct deliver *d, const struct ipc_job_begin *b, int probe)
 		d->nheld++;
 		d->count[COUNT_JOBS]++;
 	}
-	if (j->host == NULL || j->path == NULL || j->mail.sender == NULL || j->mail.envid == NULL ||
+	if (j->host == NULL || j->path == NULL || j->login == NULL || j->mail.sender == NULL || j->mail.envid == NULL ||
 	    j->index == NULL || j->rcpt == NULL || j->out == NULL) {
 		job_free(j);
 		return (NULL);
@@ -118,10 +120,13 @@ job_new(struct deliver *d, const struct ipc_job_begin *b)
 struct job *
 job_new_probe(struct deliver *d, const struct ipc_probe *p)
 {
-	struct ipc_job_begin b = { .job = p->id, .hop = p->hop, .port = p->port, .nrcpt = 1 };
+	/* There is no later attempt at a question, so in clear is for this one, where that is left open. */
+	struct ipc_job_begin b = { .job = p->id, .hop = p->hop, .port = p->port, .implicit = p->implicit, .nrcpt = 1,
+	    .attempt = 1 };
 	struct job *j;
 
 	if (slice_copy(slice_str(p->host), b.host, sizeof(b.host)) != E_OK ||
+	    slice_copy(slice_str(p->login), b.login, sizeof(b.login)) != E_OK ||
 	    (j = job_make(d, &b, 1)) == NULL)
 		return (NULL);
 	j->mail.probe = 1;
@@ -336,6 +341,7 @@ job_result(struct job *j, const struct client_result *r, const char *relay)
 	o->delay_ms = (uint32_t)(deliver_now(j->d) - j->start_ms);
 	o->text = job_keep(j, r->text, last != NULL ? last->text : NULL);
 	o->relay = job_keep(j, relay, last != NULL ? last->relay : NULL);
+	o->tls = job_keep(j, r->tls, last != NULL ? last->tls : NULL);
 	j->rcpt[r->rcpt].done = 1;
 	j->nopen--;
 	if (!j->probe)

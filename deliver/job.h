@@ -40,7 +40,7 @@ struct job_out {		/* a recipient's outcome; strings are in the job's arena */
 	uint16_t	 code;
 	struct enhanced	 enhanced;
 	uint32_t	 delay_ms, retry_hint;
-	const char	*relay, *text;
+	const char	*relay, *tls, *text;
 };
 
 struct route;
@@ -62,7 +62,8 @@ struct job {
 	uint8_t		 hop;
 	int64_t		 by_time;	/* epoch seconds, with mail.by_mode */
 	uint16_t	 port;
-	const char	*host, *path;
+	uint8_t		 implicit;
+	const char	*host, *path, *login;
 	uint32_t	 nrcpt, have, nopen;
 	uint32_t	*index;
 	struct client_rcpt *rcpt;
@@ -99,6 +100,8 @@ struct job {
 	struct client_result fail;	/* of the host that came furthest */
 	char		 fail_relay[DOMAIN_MAX + 64];
 	int		 tried, all_perm, retried, yielded, expired;
+	int		 in_clear;	/* TLS failed at clear_addr, and may be done without */
+	struct net_addr	 clear_addr;
 	int		 skipped, last_pass;	/* hosts that broke off a long body: left out, or tried at last */
 
 	/* mailbox.c */

@@ -381,7 +381,7 @@ mailbox_busy(const struct deliver *d)
 }
 
 static void
-mailbox_conf(struct deliver *d)
+mailbox_conf(struct deliver *d, const struct conf *old)
 {
 	/* Each job reads the snapshot in use. */
 }

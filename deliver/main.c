@@ -3,8 +3,10 @@
  *
  * See postern-deliver(8).
  */
+#include "common/err.h"
 #include "common/log.h"
 #include "deliver/main.h"
+#include "deliver/tls.h"
 
 static struct deliver d;
 
@@ -12,6 +14,8 @@ static void
 remote_main(struct sandbox_run *run)
 {
 	d.role = &remote_ops;
+	if (tls_open() != E_OK)
+		log_fatal("OpenSSL cannot be started");
 	deliver_init(&d);
 	deliver_local_addrs(&d); /* last step that needs more than sockets to others */
 	deliver_remote_limits(&d, run);

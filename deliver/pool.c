@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "common/siphash.h"
+#include "common/slice.h"
 #include "deliver/pool.h"
 
 void
@@ -17,34 +19,34 @@ pool_init(struct pool *p, size_t conn_max, size_t dest_conn_max)
 	TAILQ_INIT(&p->waiters);
 }
 
+/* Where d's equal is, or would be. */
 static struct pool_dest **
-pool_slot(struct pool *p, unsigned kind, const char *host, uint16_t port)
+pool_slot(struct pool *p, const struct pool_dest *want)
 {
 	struct pool_dest **d;
 
-	d = &p->bucket[siphash(host, strlen(host)) % POOL_BUCKETS];
-	while (*d != NULL &&
-	    ((*d)->kind != kind || (*d)->port != port || strcmp((*d)->host, host) != 0))
+	d = &p->bucket[siphash(want->host, strlen(want->host)) % POOL_BUCKETS];
+	while (*d != NULL && ((*d)->kind != want->kind || (*d)->port != want->port ||
+	    (*d)->implicit != want->implicit || strcmp((*d)->host, want->host) != 0 ||
+	    strcmp((*d)->login, want->login) != 0))
 		d = &(*d)->next;
 	return (d);
 }
 
 struct pool_dest *
-pool_dest_get(struct pool *p, unsigned kind, const char *host, uint16_t port)
+pool_dest_get(struct pool *p, unsigned kind, const char *host, uint16_t port, int implicit, const char *login)
 {
-	struct pool_dest **slot, *d;
-	size_t n = strlen(host);
+	struct pool_dest **slot, *d, want = { .kind = (uint8_t)kind, .port = port, .implicit = implicit != 0 };
 
-	if (n >= sizeof(d->host))
+	if (slice_copy(slice_str(host), want.host, sizeof(want.host)) != E_OK ||
+	    slice_copy(slice_str(login), want.login, sizeof(want.login)) != E_OK)
 		return (NULL);
-	slot = pool_slot(p, kind, host, port);
+	slot = pool_slot(p, &want);
 	if (*slot == NULL) {
-		d = calloc(1, sizeof(*d));
+		d = malloc(sizeof(*d));
 		if (d == NULL)
 			return (NULL);
-		d->kind = (uint8_t)kind;
-		d->port = port;
-		memcpy(d->host, host, n + 1);
+		*d = want;
 		TAILQ_INIT(&d->idle);
 		TAILQ_INIT(&d->waiters);
 		*slot = d;
@@ -61,7 +63,7 @@ pool_dest_check(struct pool *p, struct pool_dest *d)
 
 	if (d->users != 0 || d->nconn != 0 || !TAILQ_EMPTY(&d->waiters))
 		return;
-	slot = pool_slot(p, d->kind, d->host, d->port);
+	slot = pool_slot(p, d);
 	*slot = d->next;
 	p->ndest--;
 	if (p->dest_free != NULL)

@@ -1,7 +1,7 @@
 /*
  * pool.h -- destinations, their connections and those who wait for one.  Core: links and counts only.
  *
- * A destination is a hop (kind, host, port).  It lives while it has a connection, a waiter or a user.
+ * A destination is a hop (kind, host, port, implicit TLS, login).  It lives while it has a connection, a waiter or a user.
  * Connections of all destinations together are bounded, and those of each; idle ones are kept for a
  * time, latest used first, and give way to a destination that needs their place.
  */
@@ -40,7 +40,9 @@ struct pool_dest {
 	struct pool_dest *next;		/* in its bucket */
 	uint8_t		 kind;		/* enum hop_kind */
 	uint16_t	 port;
+	uint8_t		 implicit;
 	char		 host[DOMAIN_MAX + 1];
+	char		 login[LOGIN_TITLE_MAX + 1];
 	unsigned	 users;		/* references besides connections and waiters */
 	size_t		 nconn;		/* all, idle ones too */
 	struct pool_conns idle;		/* latest used first */
@@ -61,7 +63,8 @@ struct pool {
 
 void	pool_init(struct pool *, size_t conn_max, size_t dest_conn_max);
 /* A user's reference, made if need be; NULL without memory.  pool_dest_put() gives it back. */
-struct pool_dest *pool_dest_get(struct pool *, unsigned kind, const char *host, uint16_t port);
+struct pool_dest *pool_dest_get(struct pool *, unsigned kind, const char *host, uint16_t port, int implicit,
+	    const char *login);
 void	pool_dest_put(struct pool *, struct pool_dest *);
 
 /* An idle connection, now busy; NULL if there is none. */

@@ -45,6 +45,8 @@ send_results(struct ipc *ch, struct job *j)
 		m.by_passed = o->by_passed;
 		if (slice_copy(slice_str(o->relay), m.relay, sizeof(m.relay)) != E_OK)
 			m.relay[0] = '\0';
+		if (slice_copy(slice_str(o->tls), m.tls, sizeof(m.tls)) != E_OK)
+			m.tls[0] = '\0';
 		if (slice_copy(slice_str(o->text), m.text, sizeof(m.text)) != E_OK)
 			m.text[0] = '\0';
 		if ((err = ipc_send(ch, JOB_RESULT, job_result, &m)) != E_OK)

@@ -11,8 +11,11 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "deliver/conf_tls.h"
 #include "deliver/conn.h"
+#include "deliver/remote.h"
 #include "deliver/route.h"
+#include "deliver/tls.h"
 
 #define NESTED_MAX                                                                                 \
 	16 /* messages that one wake-up of a connection may end without a reply in between */
@@ -117,52 +120,7 @@ remote_exhausted(struct job *j)
 	remote_give_up(j, &r, j->fail_relay);
 }
 
-static void
-remote_note_fail(struct job *j, const struct client_result *fail, const char *relay)
-{
-	j->all_perm &= fail->outcome == OUT_PERMFAIL;
-	if (!j->tried || fail->stage >= j->fail.stage) {
-		j->fail = *fail;
-		snprintf(j->fail_relay, sizeof(j->fail_relay), "%s", relay);
-	}
-	j->tried = 1;
-}
-
 /* ---- dialling ---- */
-
-static void
-remote_dial(struct job *j, size_t hi, size_t ai)
-{
-	const struct hosts *h = &j->route->hosts;
-	const struct host *host = &h->host[hi];
-	struct client_result fail = {
-	    .outcome = OUT_TEMPFAIL, .stage = STAGE_CONNECT, .enhanced = {4, 4, 1}};
-	char relay[DOMAIN_MAX + 64], ip[NET_ADDR_STRLEN];
-	const char *why;
-	struct conn *c;
-	int both = 0;
-
-	hosts_mark(&j->cursor, ai, 1);
-	c = conn_dial(j->d, j, j->dest, host->name, &host->addr[ai], h->port, &why);
-	if (c == NULL) {
-		snprintf(relay, sizeof(relay), "%s[%s]:%u", host->name,
-		    net_addr_str(&host->addr[ai], ip), h->port);
-		snprintf(fail.text, sizeof(fail.text), "cannot connect: %s", why);
-		dialogue_add(&j->dialogue, deliver_now(j->d), '*', 0, slice_str(fail.text));
-		remote_note_fail(j, &fail, relay);
-		return;
-	}
-	for (size_t i = 1; i < host->naddr; i++)
-		both |= net_addr_is4(&host->addr[i]) != net_addr_is4(&host->addr[0]);
-	c->host_at = hi;
-	c->addr_at = ai;
-	c->provider = h->provider;
-	c->host_hash = both ? route_host_hash(host->name) : 0;
-	j->dial[j->ndial++] = c;
-	j->state = JOB_DIAL;
-	j->next_dial_ms = deliver_now(j->d) + DIAL_DELAY_MS;
-	deliver_tick_on(j->d);
-}
 
 /*
  * The next address.  A body longer than the window can go to one host only, since its beginning is let
@@ -288,7 +246,7 @@ remote_begin(struct job *j)
 		    j, STAGE_ROUTE, (struct enhanced){4, 3, 5}, "this process writes no mailboxes");
 		return;
 	}
-	j->dest = pool_dest_get(&j->d->pool, j->hop, j->host, j->port);
+	j->dest = pool_dest_get(&j->d->pool, j->hop, j->host, j->port, j->implicit, j->login);
 	if (j->dest == NULL) {
 		remote_refuse(j, STAGE_ROUTE, (struct enhanced){ 4, 3, 0 }, "out of memory");
 		return;
@@ -361,6 +319,7 @@ remote_conn_failed(struct conn *c, struct job *j, const struct client_result *fa
 		return;
 	}
 	remote_note_fail(j, fail, c->relay);
+	remote_without_tls(j, c, fail);
 	if (j->released) {
 		route_broke(j->d, &c->addr);
 		if (!j->expired && remote_has_other(j))
@@ -391,7 +350,7 @@ remote_conn_free(struct conn *c)
 	struct job *j;
 	int give_way;
 
-	if (!client_reusable(&c->client) || d->stopping ||
+	if (!client_reusable(&c->client) || d->stopping || c->epoch != d->epoch || c->client.in_clear ||
 	    deliver_now(d) - c->born_ms > CONN_AGE_MAX_MS) {
 		conn_quit(c);
 		remote_place_free(d);
@@ -519,8 +478,19 @@ remote_stop(struct deliver *d)
 	}
 }
 
+/* What is asked of connections has changed: those of before serve what they have begun, and no more. */
 static void
-remote_conf(struct deliver *d)
+remote_new_epoch(struct deliver *d)
+{
+	struct pool_conn *pc;
+
+	d->epoch++;
+	while ((pc = pool_expired(&d->pool, UINT64_MAX, 0)) != NULL)
+		conn_quit((struct conn *)pc);
+}
+
+static void
+remote_conf(struct deliver *d, const struct conf *old)
 {
 	const struct conf *conf = d->room.conf;
 
@@ -528,6 +498,9 @@ remote_conf(struct deliver *d)
 		pool_init(&d->pool, conf->deliver.connections, conf->deliver.concurrency);
 		d->pool.dest_free = dest_free;
 	}
+	tls_use();
+	if (old != NULL && conf_tls_differs(old, conf))
+		remote_new_epoch(d);
 	d->pool.conn_max = conf->deliver.connections;
 	d->pool.dest_conn_max = conf->deliver.concurrency;
 	snprintf(d->hostname, sizeof(d->hostname), "%s", conf->hostname);

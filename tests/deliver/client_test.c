@@ -207,6 +207,10 @@ pump(struct run *r, struct slice in)
 			note(r, " done");
 			r->want_body = 0;
 			break;
+		case CLIENT_TLS:
+		case CLIENT_AUTH:
+			fail_msg("nobody wants TLS or a login here");
+			break;
 		case CLIENT_OVER:
 			note_result(r, "over", &r->c.fail);
 			r->want_body = 0;

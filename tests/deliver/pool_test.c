@@ -38,37 +38,37 @@ destinations(void **state)
 	char host[DOMAIN_MAX + 2];
 	struct pool_dest *a, *b;
 
-	a = pool_dest_get(&pool, 1, "mx.example", 25);
-	assert_ptr_equal(pool_dest_get(&pool, 1, "mx.example", 25), a);
-	b = pool_dest_get(&pool, 1, "mx.example", 26);
+	a = pool_dest_get(&pool, 1, "mx.example", 25, 0, "");
+	assert_ptr_equal(pool_dest_get(&pool, 1, "mx.example", 25, 0, ""), a);
+	b = pool_dest_get(&pool, 1, "mx.example", 26, 0, "");
 	assert_ptr_not_equal(b, a);
-	assert_ptr_not_equal(pool_dest_get(&pool, 0, "mx.example", 25), a);
+	assert_ptr_not_equal(pool_dest_get(&pool, 0, "mx.example", 25, 0, ""), a);
 	assert_int_equal(pool.ndest, 3);
 	pool_dest_put(&pool, a);
 	assert_int_equal(freed, 0);
 	pool_dest_put(&pool, a);
 	pool_dest_put(&pool, b);
 	assert_int_equal(freed, 2);
-	pool_dest_put(&pool, pool_dest_get(&pool, 0, "mx.example", 25));
-	a = pool_dest_get(&pool, 0, "mx.example", 25);
+	pool_dest_put(&pool, pool_dest_get(&pool, 0, "mx.example", 25, 0, ""));
+	a = pool_dest_get(&pool, 0, "mx.example", 25, 0, "");
 	pool_dest_put(&pool, a);
 	pool_dest_put(&pool, a);
 	assert_int_equal(pool.ndest, 0);
 
 	memset(host, 'a', sizeof(host));
 	host[DOMAIN_MAX] = '\0';
-	a = pool_dest_get(&pool, 0, host, 1);
+	a = pool_dest_get(&pool, 0, host, 1, 0, "");
 	assert_non_null(a);
 	pool_dest_put(&pool, a);
 	host[DOMAIN_MAX] = 'a';
 	host[DOMAIN_MAX + 1] = '\0';
-	assert_null(pool_dest_get(&pool, 0, host, 1));
+	assert_null(pool_dest_get(&pool, 0, host, 1, 0, ""));
 }
 
 static void
 reuse_and_expiry(void **state)
 {
-	struct pool_dest *a = pool_dest_get(&pool, 0, "a", 25);
+	struct pool_dest *a = pool_dest_get(&pool, 0, "a", 25, 0, "");
 	struct pool_conn c[2] = { 0 };
 
 	pool_add(&pool, a, &c[0]);
@@ -94,7 +94,7 @@ reuse_and_expiry(void **state)
 static void
 bounds(void **state)
 {
-	struct pool_dest *a = pool_dest_get(&pool, 0, "a", 25), *b = pool_dest_get(&pool, 0, "b", 25);
+	struct pool_dest *a = pool_dest_get(&pool, 0, "a", 25, 0, ""), *b = pool_dest_get(&pool, 0, "b", 25, 0, "");
 	struct pool_conn c[3] = { 0 }, *evict;
 
 	assert_true(pool_may_dial(&pool, a, &evict));
@@ -120,7 +120,7 @@ bounds(void **state)
 static void
 waiting(void **state)
 {
-	struct pool_dest *a = pool_dest_get(&pool, 0, "a", 25), *b = pool_dest_get(&pool, 0, "b", 25);
+	struct pool_dest *a = pool_dest_get(&pool, 0, "a", 25, 0, ""), *b = pool_dest_get(&pool, 0, "b", 25, 0, "");
 	struct pool_waiter w1 = { 0 }, w2 = { 0 }, w3 = { 0 };
 	struct pool_conn c[3] = { 0 };
 	int give_way;

@@ -29,10 +29,11 @@ static void	role_body(struct job *j) { bodies++; }
 static int	role_abort(struct job *j) { aborted++; return (1); }
 static void	role_tick(struct deliver *d, uint64_t now_ms) { }
 static void	role_nothing(struct deliver *d) { }
+static void	role_conf(struct deliver *d, const struct conf *old) { }
 static int	role_busy(const struct deliver *d) { return (0); }
 
 static const struct role_ops role = { role_begin, role_body, role_abort, role_tick, role_nothing,
-	role_nothing, role_busy };
+	role_conf, role_busy };
 
 static struct deliver *d;
 

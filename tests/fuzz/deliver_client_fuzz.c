@@ -93,6 +93,10 @@ pump(struct fuzz *f, struct slice in)
 			f->busy = f->body = 0;
 			f->ready = 1;
 			break;
+		case CLIENT_TLS:
+		case CLIENT_AUTH:
+			assert(0);
+			break;
 		case CLIENT_OVER:
 			assert(!f->over);
 			f->over = 1;
