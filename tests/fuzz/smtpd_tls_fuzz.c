@@ -176,7 +176,7 @@ keys_open(void)
 	now.keys = fds[0];
 	now.keys_seq = 0;
 	memset(&now.in, 0, sizeof(now.in));
-	ask_key_peer(&d, &m, fds[1]);
+	peer_open(&d, &m, fds[1]);
 }
 
 static void
