@@ -49,7 +49,6 @@ facts(struct conn *c, struct ipc_sasl *m, uint8_t room[BINDINGS][SASL_BINDING_MA
 	const struct smtp_session	*s = &c->s;
 	unsigned			 i;
 
-	m->mechanism = s->sasl->mechanism;
 	m->tls = s->tls;
 	m->client = s->client;
 	m->client_port = s->port;
@@ -67,7 +66,8 @@ ask_sasl(struct smtp_session *s, int first, int initial, struct slice data)
 	struct conn	*c = conn_of(s);
 	struct smtpd	*d = c->d;
 	uint8_t		 room[BINDINGS][SASL_BINDING_MAX];
-	struct ipc_sasl	 m = { .first = (uint8_t)first, .initial = (uint8_t)initial, .data = data };
+	struct ipc_sasl	 m = { .first = (uint8_t)first, .initial = (uint8_t)initial, .data = data,
+			     .mechanism = s->sasl->mechanism };
 	int		 err;
 
 	if (d->auth == NULL)
