@@ -12,7 +12,7 @@ sysusersdir ?= /usr/lib/sysusers.d
 tmpfilesdir ?= /usr/lib/tmpfiles.d
 
 # A room is a folder is a program; what it may link stands in its _PC and _LIBS lines.
-ROOMS = master conf smtpd queue deliver resolver pickup keys auth ctl sendmail
+ROOMS = master conf smtpd queue deliver resolver pickup keys auth pam ctl sendmail
 master_BIN   = posternd
 conf_BIN     = postern-conf
 smtpd_BIN    = postern-smtpd
@@ -22,6 +22,7 @@ resolver_BIN = postern-resolver
 pickup_BIN   = postern-pickup
 keys_BIN     = postern-keys
 auth_BIN     = postern-auth
+pam_BIN      = postern-pam
 ctl_BIN      = posternctl
 sendmail_BIN = sendmail
 master_PC   = libuv libseccomp libcap-ng
@@ -33,7 +34,8 @@ resolver_PC = libuv libseccomp libcap-ng libunbound
 pickup_PC   = libuv libseccomp libcap-ng
 keys_PC     = libuv libseccomp libcap-ng libcrypto
 auth_PC     = libuv libseccomp libcap-ng libcrypto libcrypt libidn
-ctl_PC      = libuv jansson libidn2
+pam_PC      = libuv libseccomp libcap-ng pam
+ctl_PC      = libuv jansson libidn2 libssl libcrypto libcrypt libidn
 sendmail_PC = libuv
 common_PC   = libuv libseccomp libcap-ng libidn2 libidn libssl libcrypto
 

@@ -93,6 +93,19 @@ allow_dir(int ruleset, const char *dir, uint64_t access)
 	close(rule.fd);
 }
 
+/* What reads and writes nothing: programs want it for their standard input and output. */
+static void
+allow_null(int ruleset)
+{
+	struct ll_path rule = { .access = LL_FS_READ_FILE | LL_FS_WRITE_FILE };
+
+	if ((rule.fd = open("/dev/null", O_PATH | O_CLOEXEC)) == -1)
+		log_fatal("sandbox: /dev/null: %s", strerror(errno));
+	if (syscall(SYS_landlock_add_rule, ruleset, LL_RULE_PATH, &rule, 0) == -1)
+		log_fatal("sandbox: landlock rule for /dev/null: %s", strerror(errno));
+	close(rule.fd);
+}
+
 static void
 allow_port(int ruleset, uint16_t port, uint64_t access)
 {
@@ -139,6 +152,8 @@ landlock_prepare(const struct sandbox *sb, const struct sandbox_run *run, int *a
 		access = LL_FS_EXECUTE | LL_FS_READ_FILE | LL_FS_READ_DIR;
 	for (i = 0; i < run->ndirs; i++)
 		allow_dir(ruleset, run->dirs[i], access & set.fs);
+	if (sb->files_read)
+		allow_null(ruleset);
 
 	if ((sb->groups & SB_CONNECT) != 0 && (set.net & LL_NET_BIND_TCP) != 0)
 		allow_port(ruleset, 0, LL_NET_BIND_TCP);	/* a source address, the kernel's port */
@@ -151,12 +166,13 @@ landlock_prepare(const struct sandbox *sb, const struct sandbox_run *run, int *a
 
 /* What was forbidden must really fail: a file that is there, and a TCP port for ourselves. */
 static void
-verify(int abi)
+verify(int abi, const struct sandbox *sb)
 {
+	const char		*file = sb->files_read ? "/dev/zero" : "/dev/null";	/* anybody may otherwise write there */
 	struct sockaddr_in	sin;
 	int			fd;
 
-	if (open("/dev/null", O_RDONLY | O_CLOEXEC) != -1 || (errno != EACCES && errno != ENOENT))
+	if (open(file, (sb->files_read ? O_WRONLY : O_RDONLY) | O_CLOEXEC) != -1 || (errno != EACCES && errno != ENOENT))
 		log_fatal("sandbox: landlock is not in force for files");
 	if (abi < ABI_NET || (fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
 		return;		/* without IPv4 there is nothing to ask */
@@ -170,10 +186,10 @@ verify(int abi)
 }
 
 void
-landlock_enforce(int ruleset, int abi)
+landlock_enforce(int ruleset, int abi, const struct sandbox *sb)
 {
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) == -1)
 		log_fatal("sandbox: landlock_restrict_self: %s", strerror(errno));
 	close(ruleset);
-	verify(abi);
+	verify(abi, sb);
 }

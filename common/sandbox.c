@@ -209,7 +209,7 @@ sandbox_enter(const struct sandbox *sb, const struct sandbox_run *run)
 	regain(sb, run);
 	set_flags();
 	if (ruleset != -1)
-		landlock_enforce(ruleset, abi);
+		landlock_enforce(ruleset, abi, sb);
 	if (!run->privileged)
 		log_info("sandbox: started as an ordinary user: root directory and ids stay as they are");
 	if (SANDBOX_SANITIZER)

@@ -47,7 +47,8 @@ struct sandbox {
 	uint64_t	 file_max;	/* RLIMIT_FSIZE; UINT64_MAX leaves it, 0 forbids writing files */
 	int		 net_none;	/* no way to make a socket */
 	int		 keep_root;	/* started as root, it stays uid 0, without any capability: what it asks looks at the uid */
-	int		 files_read;	/* Landlock: run's dirs are for reading, and for mapping code from, not for writing */
+	int		 files_read;	/* Landlock: run's dirs are for reading, and for running and mapping code from, not for writing */
+	int		 modules;	/* it runs code of others (PAM): seccomp by a list of what is refused, groups do not count */
 };
 
 #define SANDBOX_DIRS_MAX 16

@@ -13,9 +13,10 @@
  * other failure is fatal.  *abi is the kernel's, 0 if it has none.
  */
 int	landlock_prepare(const struct sandbox *, const struct sandbox_run *, int *abi);
-void	landlock_enforce(int ruleset, int abi);		/* closes ruleset */
+void	landlock_enforce(int ruleset, int abi, const struct sandbox *);		/* closes ruleset */
 
 /* Loads the filter and proves that it is in force.  Fatal on failure. */
 void	seccomp_enter(const struct sandbox *);
+void	seccomp_modules(void);		/* the filter for sandbox.modules; called by it */
 
 #endif

@@ -192,6 +192,10 @@ seccomp_enter(const struct sandbox *sb)
 	scmp_filter_ctx	ctx;
 	int		err;
 
+	if (sb->modules) {
+		seccomp_modules();
+		return;
+	}
 	/* A thread's own arena reads a file of /proc when it shrinks; the main one does not. */
 	if ((sb->groups & SB_THREADS) != 0 && (sb->groups & FILES) == 0)
 		mallopt(M_ARENA_MAX, 1);

@@ -5,12 +5,13 @@
 INSTALL ?= install
 doc_FILES = README.md LICENSE
 man8_FILES = master/posternd.8 ctl/posternctl.8 smtpd/postern-smtpd.8 queue/postern-queue.8 \
-	deliver/postern-deliver.8 resolver/postern-resolver.8 pickup/postern-pickup.8 keys/postern-keys.8 conf/postern-conf.8
+	deliver/postern-deliver.8 resolver/postern-resolver.8 pickup/postern-pickup.8 keys/postern-keys.8 pam/postern-pam.8 \
+	conf/postern-conf.8
 man1_FILES = sendmail/sendmail.1
 man5_FILES = etc/postern.conf.5
 sbin_BINS = posternd posternctl sendmail
 sendmail_NAMES = mailq newaliases
-libexec_BINS = postern-conf postern-smtpd postern-queue postern-deliver postern-resolver postern-pickup postern-keys
+libexec_BINS = postern-conf postern-smtpd postern-queue postern-deliver postern-resolver postern-pickup postern-keys postern-pam
 
 # Pages, unit and sample name the usual places; the installed copies name the real ones.
 ETC_PLACES = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/usr/libexec/postern|$(libexecdir)|g' \
