@@ -48,6 +48,16 @@ const struct ctl_command ctl_commands[] = {
 	    "what would happen to a recipient, step by step",
 	    "  --from ADDRESS    asked as from this client: access rules, relaying\n"
 	    "  --sender ADDRESS  asked with this sender; <> is none\n" },
+	{ NULL, "tls", ACT_TLS, CTL_TLS, 0, 1, 1, "DOMAIN",
+	    "what TLS towards a domain has to be, by which rule, and what it is",
+	    "Shows the route, what is signed, the TLSA records, and tries each host without mail.\n"
+	    "Exit status 0 if mail would go, 1 if it would wait.\n" },
+	{ NULL, "tlsa-check", ACT_TLSA, CTL_NONE, OPT_NAME | OPT_BASE | OPT_FILE, 1, INT32_MAX, "CHAIN.pem [RECORD...]",
+	    "hold a certificate chain against TLSA records; needs no server",
+	    "  -b, --base NAME   the host's name, the TLSA base domain; for records of usage 2\n"
+	    "  -n, --name NAME   another name the certificate may have, as the mail domain's\n"
+	    "  -f, --file FILE   records from a file, one a line, as dig prints them; - is standard input\n"
+	    "RECORD is \"3 1 1 DIGEST\".  Exit status 0 if the chain is authenticated by one, else 1.\n" },
 	{ NULL, "mailq", ACT_MAILQ, CTL_LIST, 0, 0, 0, "", "the queue in the form of mailq(1)", "" },
 	{ NULL, "reload", ACT_SIMPLE, CTL_RELOAD, 0, 0, 0, "",
 	    "take a changed configuration into use, whole or not at all", "" },
@@ -163,6 +173,26 @@ take_option(struct ctl_args *a, int argc, char **argv, int *i, unsigned *given, 
 			return (EXIT_USAGE);
 		}
 		*(arg[1] == 'c' ? &a->conf : arg[1] == 's' ? &a->socket : &a->dir) = value;
+	} else if (strncmp(arg, "-n", 2) == 0 || is_long(arg, "name", 1, &rest)) {
+		*given |= OPT_NAME;
+		value = option_value(arg, arg[1] == '-' ? rest : arg + 2, argc, argv, i);
+		if (value == NULL || a->nnames == CTL_NAMES_MAX) {
+			(void)snprintf(err, size, value == NULL ? "--name needs a name" : "too many names");
+			return (EXIT_USAGE);
+		}
+		a->names[a->nnames++] = value;
+	} else if (strncmp(arg, "-b", 2) == 0 || is_long(arg, "base", 1, &rest)) {
+		*given |= OPT_BASE;
+		if ((a->base = option_value(arg, arg[1] == '-' ? rest : arg + 2, argc, argv, i)) == NULL) {
+			(void)snprintf(err, size, "--base needs a name");
+			return (EXIT_USAGE);
+		}
+	} else if (strncmp(arg, "-f", 2) == 0 || is_long(arg, "file", 1, &rest)) {
+		*given |= OPT_FILE;
+		if ((a->file = option_value(arg, arg[1] == '-' ? rest : arg + 2, argc, argv, i)) == NULL) {
+			(void)snprintf(err, size, "--file needs a file");
+			return (EXIT_USAGE);
+		}
 	} else if (is_long(arg, "from", 1, &rest)) {
 		*given |= OPT_FROM;
 		value = option_value(arg, rest, argc, argv, i);
@@ -206,7 +236,10 @@ check_operands(const struct ctl_args *a, unsigned given, char *err, size_t size)
 		    given & ~c->options & OPT_ALL ? "--all" :
 		    given & ~c->options & OPT_STATE ? "--state" :
 		    given & ~c->options & OPT_FROM ? "--from" :
-		    given & ~c->options & OPT_SENDER ? "--sender" : "--no-header");
+		    given & ~c->options & OPT_SENDER ? "--sender" :
+		    given & ~c->options & OPT_NAME ? "--name" :
+		    given & ~c->options & OPT_BASE ? "--base" :
+		    given & ~c->options & OPT_FILE ? "--file" : "--no-header");
 		return (EXIT_USAGE);
 	}
 	if (a->all ? a->nop > 1 : (a->nop < c->min || a->nop > c->max)) {

@@ -22,10 +22,15 @@ enum args_action {
 	ACT_HELP, ACT_CHECK, ACT_STATUS, ACT_LIST, ACT_SHOW,
 	ACT_CHANGE,		/* hold, release, retry, delete, undo */
 	ACT_SIMPLE,		/* flush, pause, resume, reload */
-	ACT_STOP, ACT_WHY, ACT_MAILQ, ACT_LOOKUP
+	ACT_STOP, ACT_WHY, ACT_MAILQ, ACT_LOOKUP, ACT_TLS, ACT_TLSA
 };
 
-enum { OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4, OPT_FROM = 8, OPT_SENDER = 16 };	/* which options a command takes */
+enum {				/* which options a command takes */
+	OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4, OPT_FROM = 8, OPT_SENDER = 16, OPT_NAME = 32, OPT_BASE = 64,
+	OPT_FILE = 128
+};
+
+#define CTL_NAMES_MAX	16	/* -n of one command */
 
 struct ctl_command {
 	const char	*group;		/* "queue", or NULL for a command of one word */
@@ -51,6 +56,10 @@ struct ctl_args {
 	int		 from_set, sender_set;
 	struct net_addr	 from;		/* --from */
 	char		 sender[ADDRESS_MAX + 1];	/* --sender; "" is <> */
+	const char	*names[CTL_NAMES_MAX];		/* -n, --name */
+	size_t		 nnames;
+	const char	*base;				/* -b, --base, or NULL */
+	const char	*file;				/* -f, --file, or NULL */
 	int		 nop;
 	char	       **op;		/* operands: points into argv, whose order is changed */
 };

@@ -18,6 +18,8 @@
 #include "ctl/lookup.h"
 #include "ctl/mailq.h"
 #include "ctl/rows.h"
+#include "ctl/tls.h"
+#include "ctl/tlsa.h"
 
 int
 exit_status(int err, unsigned ctl_status)
@@ -374,6 +376,32 @@ cmd_lookup(const struct ctl_args *a, const char *path)
 	return (status);
 }
 
+/* The report itself says what mail would do; the exit status says it again. */
+static int
+cmd_tls(const struct ctl_args *a, const char *path)
+{
+	struct ipc_ctl_request	q = { .verb = CTL_TLS };
+	struct ipc_ctl_end	end = { 0 };
+	struct tls_view		v;
+	int			err, status;
+
+	if (slice_copy(slice_str(a->op[0]), q.text, sizeof(q.text)) != E_OK || q.text[0] == '\0') {
+		(void)fprintf(stderr, "posternctl: %s: not a domain\n", a->op[0]);
+		return (EXIT_USAGE);
+	}
+	if ((err = tls_view_init(&v, stdout, a->json)) == E_OK)
+		err = conn_ask(path, &q, tls_view_take, &v, &end, 0);
+	status = exit_status(err, end.status);
+	if (err != E_OK)
+		complain(path, err);
+	else if (tls_view_end(&v, q.text, end.status == CTL_OK, end.text) != E_OK)
+		status = EXIT_FAILED;
+	else if (status != EXIT_DONE && end.text[0] != '\0')
+		print_refusal(a->op[0], &end);
+	tls_view_clear(&v);
+	return (status);
+}
+
 int
 cmd_run(const struct ctl_args *a)
 {
@@ -382,6 +410,8 @@ cmd_run(const struct ctl_args *a)
 
 	if (a->cmd->action == ACT_CHECK)
 		return (cmd_check(a));
+	if (a->cmd->action == ACT_TLSA)
+		return (cmd_tlsa_check(a));
 	if (a->cmd->action == ACT_HELP) {
 		help_print(stdout, a->op, a->nop);
 		return (EXIT_DONE);
@@ -399,6 +429,8 @@ cmd_run(const struct ctl_args *a)
 		return (cmd_rows(a, path));
 	case ACT_LOOKUP:
 		return (cmd_lookup(a, path));
+	case ACT_TLS:
+		return (cmd_tls(a, path));
 	default:
 		return (cmd_change(a, path));
 	}

@@ -208,11 +208,11 @@ wanted(struct making *m, char *rule, size_t size)
 		(void)snprintf(rule, size, "tls-policy \"%s\"", m->conf->name);
 	else
 		(void)snprintf(rule, size, "the default");
-	if (a->login[0] == '\0' || (a->addr != NULL && net_addr_is_loopback(a->addr)) || want == WANT_VERIFY ||
-	    want == WANT_FINGERPRINT || want == WANT_DANE_ONLY || (want == WANT_DANE && m->conf != NULL))
+	if (a->login[0] == '\0' || (a->addr != NULL && net_addr_is_loopback(a->addr)))
 		return (want);
-	(void)snprintf(rule, size, "login \"%s\"", a->login);	/* a password goes to nobody unknown */
-	return (WANT_VERIFY);
+	if ((m->conf = conf_login_policy(a->conf, a->nexthop, &want)) == NULL)	/* a password goes to nobody unknown */
+		(void)snprintf(rule, size, "login \"%s\"", a->login);
+	return (want);
 }
 
 static int
