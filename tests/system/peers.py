@@ -13,9 +13,9 @@ from base import PEER_ENV, PEERS, ROOT, SLOW, connects, end, free_port, wait_for
 
 
 class Nsd:
-    """An authoritative server with zones written here; signed ones get a fresh ECDSA key."""
+    """An authoritative server with zones written here; signed ones get a fresh ECDSA key.  Broken ones are SERVFAIL."""
 
-    def __init__(self, folder, zones, signed=(), host="127.0.0.1"):
+    def __init__(self, folder, zones, signed=(), host="127.0.0.1", broken=()):
         self.dir, self.host, self.port = Path(folder), host, free_port(host)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.anchors = []
@@ -30,6 +30,7 @@ class Nsd:
             if name in signed:
                 path = self.sign(name, path)
             conf.append(f'zone:\n name: "{name}"\n zonefile: "{path}"\n')
+        conf += [f'zone:\n name: "{name}"\n zonefile: "{self.dir}/there-is-none"\n' for name in broken]
         (self.dir / "nsd.conf").write_text("".join(conf))
         self.proc = subprocess.Popen([str(PEERS / "usr/sbin/nsd"), "-d", "-c", str(self.dir / "nsd.conf")],
                                      env=PEER_ENV, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
