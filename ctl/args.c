@@ -58,6 +58,13 @@ const struct ctl_command ctl_commands[] = {
 	    "  -n, --name NAME   another name the certificate may have, as the mail domain's\n"
 	    "  -f, --file FILE   records from a file, one a line, as dig prints them; - is standard input\n"
 	    "RECORD is \"3 1 1 DIGEST\".  Exit status 0 if the chain is authenticated by one, else 1.\n" },
+	{ NULL, "passwd", ACT_PASSWD, CTL_NONE, OPT_FILE | OPT_ENTRY, 1, 1, "LOGIN",
+	    "set the password of a login, or remove it; needs no server",
+	    "  -f, --file FILE   the table; " SYSCONFDIR "/postern/passwd by default\n"
+	    "  -s, --scram       an entry for SCRAM-SHA-256, PLAIN and LOGIN; the default\n"
+	    "  -c, --crypt       an entry of crypt(3), for PLAIN and LOGIN alone\n"
+	    "  -d, --delete      remove the login\n"
+	    "Asks twice on a terminal; otherwise reads a line of standard input.\n" },
 	{ NULL, "mailq", ACT_MAILQ, CTL_LIST, 0, 0, 0, "", "the queue in the form of mailq(1)", "" },
 	{ NULL, "reload", ACT_SIMPLE, CTL_RELOAD, 0, 0, 0, "",
 	    "take a changed configuration into use, whole or not at all", "" },
@@ -150,6 +157,23 @@ address_parse(const char *text, char dst[ADDRESS_MAX + 1], const char **why)
 	return (err);
 }
 
+/* -c, -s and -d behind the word passwd are its own. */
+static int
+take_entry_option(struct ctl_args *a, const char *arg, int passwd)
+{
+	const char	*rest;
+
+	if ((passwd && strcmp(arg, "-c") == 0) || is_long(arg, "crypt", 0, &rest))
+		a->crypt = 1;
+	else if ((passwd && strcmp(arg, "-s") == 0) || is_long(arg, "scram", 0, &rest))
+		a->crypt = 0;
+	else if ((passwd && strcmp(arg, "-d") == 0) || is_long(arg, "delete", 0, &rest))
+		a->delete = 1;
+	else
+		return (0);
+	return (1);
+}
+
 static int
 take_option(struct ctl_args *a, int argc, char **argv, int *i, unsigned *given, char *err, size_t size)
 {
@@ -239,7 +263,8 @@ check_operands(const struct ctl_args *a, unsigned given, char *err, size_t size)
 		    given & ~c->options & OPT_SENDER ? "--sender" :
 		    given & ~c->options & OPT_NAME ? "--name" :
 		    given & ~c->options & OPT_BASE ? "--base" :
-		    given & ~c->options & OPT_FILE ? "--file" : "--no-header");
+		    given & ~c->options & OPT_FILE ? "--file" :
+		    given & ~c->options & OPT_ENTRY ? "--crypt, --scram or --delete" : "--no-header");
 		return (EXIT_USAGE);
 	}
 	if (a->all ? a->nop > 1 : (a->nop < c->min || a->nop > c->max)) {
@@ -264,6 +289,8 @@ args_parse(struct ctl_args *a, int argc, char **argv, char *err, size_t size)
 		}
 		if (argv[i][0] != '-' || argv[i][1] == '\0')
 			argv[1 + n++] = argv[i];
+		else if (take_entry_option(a, argv[i], n != 0 && strcmp(argv[1], "passwd") == 0))
+			given |= OPT_ENTRY;
 		else if (take_option(a, argc, argv, &i, &given, err, size) != EXIT_DONE)
 			return (EXIT_USAGE);
 	}

@@ -22,12 +22,12 @@ enum args_action {
 	ACT_HELP, ACT_CHECK, ACT_STATUS, ACT_LIST, ACT_SHOW,
 	ACT_CHANGE,		/* hold, release, retry, delete, undo */
 	ACT_SIMPLE,		/* flush, pause, resume, reload */
-	ACT_STOP, ACT_WHY, ACT_MAILQ, ACT_LOOKUP, ACT_TLS, ACT_TLSA
+	ACT_STOP, ACT_WHY, ACT_MAILQ, ACT_LOOKUP, ACT_TLS, ACT_TLSA, ACT_PASSWD
 };
 
 enum {				/* which options a command takes */
 	OPT_ALL = 1, OPT_STATE = 2, OPT_NO_HEADER = 4, OPT_FROM = 8, OPT_SENDER = 16, OPT_NAME = 32, OPT_BASE = 64,
-	OPT_FILE = 128
+	OPT_FILE = 128, OPT_ENTRY = 256
 };
 
 #define CTL_NAMES_MAX	16	/* -n of one command */
@@ -60,6 +60,7 @@ struct ctl_args {
 	size_t		 nnames;
 	const char	*base;				/* -b, --base, or NULL */
 	const char	*file;				/* -f, --file, or NULL */
+	int		 crypt, delete;			/* passwd: -c, -d */
 	int		 nop;
 	char	       **op;		/* operands: points into argv, whose order is changed */
 };

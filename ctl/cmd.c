@@ -17,6 +17,7 @@
 #include "ctl/json.h"
 #include "ctl/lookup.h"
 #include "ctl/mailq.h"
+#include "ctl/passwd.h"
 #include "ctl/rows.h"
 #include "ctl/tls.h"
 #include "ctl/tlsa.h"
@@ -412,6 +413,8 @@ cmd_run(const struct ctl_args *a)
 		return (cmd_check(a));
 	if (a->cmd->action == ACT_TLSA)
 		return (cmd_tlsa_check(a));
+	if (a->cmd->action == ACT_PASSWD)
+		return (cmd_passwd(a));
 	if (a->cmd->action == ACT_HELP) {
 		help_print(stdout, a->op, a->nop);
 		return (EXIT_DONE);

@@ -248,7 +248,7 @@ static void
 dummy(void **state)
 {
 	static const struct { const char *text, *cost; uint32_t iterations; } v[] = {
-		{ "", "{SCRAM-SHA-256}15000", SCRAM_ITERATIONS }, { "a:!\nb:!", "{SCRAM-SHA-256}15000", SCRAM_ITERATIONS },
+		{ "", "{SCRAM-SHA-256}50000", SCRAM_ITERATIONS }, { "a:!\nb:!", "{SCRAM-SHA-256}50000", SCRAM_ITERATIONS },
 		{ "a:" SHA512, "$6$", SCRAM_ITERATIONS },
 		{ "a:" SHA512 "\nb:" SCRAM, "$6$", 4096 }, { "a:" SHA512 "\nb:" SCRAM "\nc:" SCRAM, "{SCRAM-SHA-256}4096", 4096 },
 		{ "a:$6$rounds=2000$abc$" H86 "\nb:$6$rounds=3000$abc$" H86 "\nc:$6$rounds=3000$xyz$" H86, "$6$rounds=3000$", SCRAM_ITERATIONS },
