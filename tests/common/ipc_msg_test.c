@@ -595,6 +595,33 @@ test_out_of_range(void **state)
 	}
 }
 
+/* pam alone is root, and is nothing else. */
+static void
+test_start_ids(void **state)
+{
+	static const struct { uint32_t room, uid, gid; uint8_t privileged; int wanted; } rows[] = {
+		{ ROOM_QUEUE, 7, 8, 1, E_OK }, { ROOM_QUEUE, 0, 8, 1, E_PROTO }, { ROOM_QUEUE, 7, 0, 1, E_PROTO },
+		{ ROOM_QUEUE, 0, 0, 1, E_PROTO }, { ROOM_AUTH, 0, 0, 1, E_PROTO }, { ROOM_PAM, 0, 0, 1, E_OK },
+		{ ROOM_PAM, 7, 0, 1, E_PROTO }, { ROOM_PAM, 0, 8, 1, E_PROTO }, { ROOM_PAM, 7, 8, 1, E_PROTO },
+		{ ROOM_PAM, 7, 8, 0, E_OK }, { ROOM_QUEUE, 0, 0, 0, E_OK },
+	};
+	static uint8_t		p[sizeof(struct ipc_start) + 64];
+	struct ipc_start	m, out;
+	struct wr		w;
+	struct rd		r;
+	size_t			i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		m = (struct ipc_start){ .room = rows[i].room, .uid = rows[i].uid, .gid = rows[i].gid,
+		    .privileged = rows[i].privileged, .boot = 1 };
+		wr_init(&w, p, sizeof(p));
+		ipc_pack_start(&w, &m);
+		rd_init(&r, p, w.len);
+		if (ipc_unpack_start(&r, &out) != rows[i].wanted)
+			fail_msg("row %zu", i);
+	}
+}
+
 /* Octets of the body: none and one too many. */
 static void
 test_chunk_limits(void **state)
@@ -757,6 +784,7 @@ main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_out_of_range),
+		cmocka_unit_test(test_start_ids),
 		cmocka_unit_test(test_chunk_limits),
 		cmocka_unit_test(test_dns_records),
 		cmocka_unit_test(test_check),
