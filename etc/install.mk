@@ -11,7 +11,7 @@ man1_FILES = sendmail/sendmail.1
 man5_FILES = etc/postern.conf.5
 sbin_BINS = posternd posternctl sendmail
 sendmail_NAMES = mailq newaliases
-libexec_BINS = postern-conf postern-smtpd postern-queue postern-deliver postern-resolver postern-pickup postern-keys postern-pam
+libexec_BINS = postern-conf postern-smtpd postern-queue postern-deliver postern-resolver postern-pickup postern-keys postern-auth postern-pam
 
 # Pages, unit and sample name the usual places; the installed copies name the real ones.
 ETC_PLACES = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/usr/libexec/postern|$(libexecdir)|g' \

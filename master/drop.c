@@ -21,7 +21,7 @@
 #define DROP_NO_FILTER	1	/* the leak checker traces its own process */
 #endif
 
-#define MEMLOCK_WANTED	(16u << 20)	/* octets: the memory of the keys, and some room */
+#define MEMLOCK_WANTED	(128u << 20)	/* octets: the memory of the keys; the password table in use, and the one of a reload */
 
 static const int keep[] = {
 	CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_NET_BIND_SERVICE, CAP_KILL,
@@ -40,7 +40,7 @@ drop_raise_limits(void)
 	}
 	if (getrlimit(RLIMIT_MEMLOCK, &rl) == 0 && rl.rlim_max < MEMLOCK_WANTED) {
 		rl.rlim_cur = rl.rlim_max = MEMLOCK_WANTED;
-		(void)setrlimit(RLIMIT_MEMLOCK, &rl);	/* if not, postern-keys says so, where there are keys */
+		(void)setrlimit(RLIMIT_MEMLOCK, &rl);	/* if not, postern-keys and postern-auth say so, where it is too little */
 	}
 }
 
