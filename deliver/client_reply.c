@@ -207,10 +207,14 @@ closing(struct client *c)
 void
 client_unexpected(struct client *c)
 {
-	char text[96];
+	char what[96], text[REPLY_TEXT_MAX];
 
-	snprintf(text, sizeof(text), "unexpected code %u as %s", c->in.r.code,
+	snprintf(what, sizeof(what), "unexpected code %u as %s", c->in.r.code,
 	    client_state_name(c->state));
+	if (c->state == CS_STARTTLS)
+		client_tls_reason(c, text, sizeof(text), what);
+	else
+		snprintf(text, sizeof(text), "%s", what);
 	/* The data was ended, and what became of it was not said. */
 	if (c->state == CS_DOT) {
 		client_sweep(c, SWEEP_ACCEPTED, OUT_UNSURE, "4.5.0", text);

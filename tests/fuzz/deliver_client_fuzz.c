@@ -2,7 +2,10 @@
  * deliver_client_fuzz.c -- a hostile server's octets, in any cut, with drops and time-outs, over several messages.
  *
  * The first octet chooses how the rest is cut, when the connection ends, and whether the messages ask for all that
- * extensions give, with a binary body of three chunks and a probe in the middle.  Oracles: each recipient gets at most
+ * extensions give, with a binary body of three chunks and a probe in the middle.  The second chooses what TLS and login are
+ * asked for, and how handshakes and auth's steps end.  Oracles: where TLS is required no MAIL goes without it, where a login
+ * is, none before it; nothing is said in a handshake, and nothing that was heard before it counts; a password is in the
+ * commands alone, never in the record; each recipient gets at most
  * one outcome, and exactly one once the transaction is done; "delivered" only after the final dot or the last chunk had
  * gone, and only from a 2yz that came after it; what was sent as data un-stuffs to the body, what was sent as chunks is
  * the body; nothing is sent after QUIT or the end, and no 8-bit command to who does not offer SMTPUTF8.
@@ -37,7 +40,14 @@ struct fuzz {
 	int		 extended;
 	size_t		 chunk_left, chunk_at;	/* of what was sent in chunks */
 	int		 last;
+	struct tls_policy policy;
+	unsigned	 how;
+	int		 shaken, asked, logged_in;
 };
+
+enum { HOW_MUST = 1, HOW_IMPLICIT = 2, HOW_LOGIN = 4, HOW_BREAK = 8, HOW_WAIT = 16, HOW_REFUSE = 32, HOW_LONG = 64, HOW_TLS = 128 };
+
+static const char secret[] = "\1secret of ours, which stays with us";
 
 static char	big[2 * BDAT_CHUNK + 3];
 
@@ -55,10 +65,44 @@ take_output(struct fuzz *f)
 		f->quit = 2;
 	}
 	assert(s.n >= 2 && s.p[s.n - 2] == '\r' && s.p[s.n - 1] == '\n');
+	assert(f->c.state != CS_TLS && f->c.state != CS_LOGIN);
+	if (memmem(s.p, s.n, "MAIL FROM", 9) != NULL) {
+		assert(!(f->how & HOW_MUST) || f->c.tls);
+		assert(!(f->how & HOW_LOGIN) || f->logged_in);
+	}
 	for (size_t i = 0; i < s.n; i++)
 		assert((unsigned char)s.p[i] < 0x80 || (f->c.offers & OFFER_SMTPUTF8));
-	buf_drain(&f->c.out, s.n);
+	client_out_taken(&f->c, s.n);
+	if (f->how & HOW_LOGIN && f->c.out.p != NULL)
+		assert(memmem(f->c.out.p, f->c.out.size, "AXNlY3JldCBv", 12) == NULL);
 }
+
+static int	shake(struct fuzz *, size_t rest);
+
+/* auth's side of it: anything may be asked at any time. */
+static void
+auth_step(struct fuzz *f)
+{
+	const struct client_auth *a = &f->c.auth;
+	enum sasl_mechanism m = f->how & HOW_WAIT ? SASL_LOGIN : SASL_PLAIN;
+	static char long_one[600];
+
+	assert(f->c.state == CS_LOGIN && a->challenge.n <= sizeof(a->text));
+	f->asked++;
+	if ((f->how & HOW_REFUSE) && f->asked % 3 == 0)
+		client_auth_failed(&f->c, "4.7.0", "no", f->now);
+	else if (a->done) {
+		f->logged_in = 1;
+		client_auth_ok(&f->c, f->now);
+	} else if ((f->how & HOW_LONG) && a->first) {
+		memset(long_one, 's', sizeof(long_one));
+		client_auth_say(&f->c, m, 1, slice_make(long_one, sizeof(long_one)), f->now);
+	} else
+		client_auth_say(&f->c, m, !(f->how & HOW_WAIT), slice_make(secret, a->first && (f->how & HOW_WAIT) ? 0 :
+		    sizeof(secret) - 1), f->now);
+}
+
+static void	pump(struct fuzz *, struct slice);
 
 static void
 pump(struct fuzz *f, struct slice in)
@@ -94,8 +138,12 @@ pump(struct fuzz *f, struct slice in)
 			f->ready = 1;
 			break;
 		case CLIENT_TLS:
+			if (shake(f, in.n))
+				return;
+			break;
 		case CLIENT_AUTH:
-			assert(0);
+			assert(f->how & HOW_LOGIN && !f->busy);
+			auth_step(f);
 			break;
 		case CLIENT_OVER:
 			assert(!f->over);
@@ -111,6 +159,22 @@ pump(struct fuzz *f, struct slice in)
 	f->body &= f->c.state == CS_BODY;
 	if (!f->over)
 		take_output(f);
+}
+
+/* The handshake; what is left of this read was never TLS. */
+static int
+shake(struct fuzz *f, size_t rest)
+{
+	assert(f->how & HOW_TLS && f->shaken++ == 0 && !f->busy && rest == 0 && f->c.state == CS_TLS);
+	assert(f->c.out.len == 0);
+	if (f->how & HOW_BREAK)
+		client_tls_failed(&f->c, "because", f->now);
+	else {
+		client_tls_started(&f->c, "TLS", f->now);
+		assert(f->c.offers == 0 && f->c.size_max == 0 && f->c.rcpt_max == 0 && f->c.auth.mechanisms == 0);
+	}
+	pump(f, slice_make(NULL, 0));
+	return (1);
 }
 
 static void
@@ -260,7 +324,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[DIALOGUE_MAX];
 	size_t piece, at, k, n;
 
-	if (size == 0)
+	if (size < 2)
 		return (0);
 	memset(&f, 0, sizeof(f));
 	f.now = 1000;
@@ -285,8 +349,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	client_init(&f.c, "me.example", &timeouts);
 	dialogue_init(&f.dialogue, f.now);
 	f.c.dialogue = &f.dialogue;
+	f.how = data[1];
+	if (!(f.how & HOW_TLS))
+		f.how &= ~(unsigned)(HOW_MUST | HOW_IMPLICIT);
+	f.policy = (struct tls_policy){ .refs = 1, .want = !(f.how & HOW_TLS) ? WANT_NONE : f.how & HOW_MUST ? WANT_DANE : WANT_MAY,
+	    .clear = !(f.how & HOW_MUST), .implicit = f.how & HOW_IMPLICIT ? 1 : 0, .may_login = 1, .text = "text", .why = "" };
+	client_secure(&f.c, &f.policy, 0, (f.how & HOW_LOGIN) != 0);
 	client_connected(&f.c, f.now);
-	for (at = 1; at < size && !f.over; at += k) {
+	pump(&f, slice_make(NULL, 0));
+	for (at = 2; at < size && !f.over; at += k) {
 		k = piece < size - at ? piece : size - at;
 		f.now += 7;
 		pump(&f, slice_make(data + at, k));
@@ -301,7 +372,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		pump(&f, slice_make(NULL, 0));
 	}
 	assert(f.over);
+	assert(f.c.fail.stage != STAGE_TLS || f.c.fail.outcome == OUT_TEMPFAIL);
+	assert(f.c.fail.stage != STAGE_AUTH || f.c.fail.outcome == OUT_TEMPFAIL);
 	n = dialogue_text(&f.dialogue, text);
+	/* ... unless the host said it itself. */
+	assert(memmem(text, n, "AXNlY3Jl", 8) == NULL || memmem(data, size, "AXNlY3Jl", 8) != NULL);
+	assert(memmem(text, n, "secret of", 9) == NULL || memmem(data, size, "secret of", 9) != NULL);
 	assert(n <= DIALOGUE_MAX);
 	for (size_t i = 0; i < n; i++)
 		assert(text[i] == '\n' || (text[i] >= 0x20 && text[i] <= 0x7e));

@@ -62,6 +62,7 @@ class Hop:
         session = SimpleNamespace(number=number, sender=None, rcpts=[], line=b"", count=0, chunks=[])
         with sock, contextlib.suppress(OSError, Ended):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock = self.opened(sock, session)
             self.play(sock, "connect", session, b"220 hop.example ESMTP\r\n")
             stream = sock.makefile("rb")
             while True:
@@ -74,11 +75,17 @@ class Hop:
                 handler = getattr(self, "do_" + verb, None)
                 if handler is None:
                     sock.sendall(b"502 5.5.2 what\r\n")
-                else:
-                    handler(sock, session, stream)
+                elif (swap := handler(sock, session, stream)) is not None:
+                    sock, stream = swap         # under TLS from here on
+
+    def opened(self, sock, session):
+        return sock
+
+    def offers(self, session):
+        return self.extensions
 
     def do_ehlo(self, sock, session, stream):
-        lines = ["hop.example", *self.extensions]
+        lines = ["hop.example", *self.offers(session)]
         marks = ["-"] * (len(lines) - 1) + [" "]
         self.play(sock, "ehlo", session, "".join(f"250{m}{x}\r\n" for m, x in zip(marks, lines)).encode())
 
