@@ -71,7 +71,7 @@
 			STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_done	(8 + 8 + 1 + 8 + 4 + DIALOGUE_MAX)
 #define LEN_probe	(8 + 1 + 2 + 4 + 1 + STR(LOGIN_TITLE_MAX + 1) + STR(DOMAIN_MAX + 1) + STR(ADDRESS_MAX + 1))
-#define LEN_try_tls	(8 + 1 + 2 + 1 + STR(DOMAIN_MAX + 1))
+#define LEN_try_tls	(8 + 1 + 2 + 1 + STR(LOGIN_TITLE_MAX + 1) + STR(DOMAIN_MAX + 1))
 #define LEN_tls_report	(8 + 1 + 1 + 4 + TLS_REPORT_MAX)
 #define LEN_probe_result (8 + 1 + 2 + 5 + STR(FIELD(ipc_probe_result, relay)) + STR(REPLY_TEXT_MAX + 1))
 #define LEN_job_running	(8 + 8 + 2 + 4 * JOB_RCPT_MAX)

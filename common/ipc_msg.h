@@ -501,6 +501,7 @@ struct ipc_try_tls {
 	uint8_t		hop;			/* HOP_MX or HOP_SMTP */
 	uint16_t	port;
 	uint8_t		implicit;
+	char		login[LOGIN_TITLE_MAX + 1];	/* asks for more of TLS; it is not used */
 	char		host[DOMAIN_MAX + 1];
 };
 struct ipc_tls_report {

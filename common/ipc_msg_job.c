@@ -281,6 +281,7 @@ ipc_pack_try_tls(struct wr *w, const struct ipc_try_tls *m)
 	wr_u8(w, m->hop);
 	wr_u16(w, m->port);
 	wr_u8(w, m->implicit);
+	wr_str(w, m->login);
 	wr_str(w, m->host);
 }
 
@@ -291,8 +292,9 @@ ipc_unpack_try_tls(struct rd *r, struct ipc_try_tls *m)
 	m->hop = rd_u8max(r, HOP_KINDS - 1);
 	m->port = ipc_rd_u16range(r, 1, UINT16_MAX);
 	m->implicit = rd_u8max(r, 1);
+	rd_str(r, m->login, sizeof(m->login));
 	ipc_rd_str1(r, m->host, sizeof(m->host));
-	if (m->hop != HOP_SMTP && (m->hop != HOP_MX || m->implicit))
+	if (m->hop != HOP_SMTP && (m->hop != HOP_MX || m->implicit || m->login[0] != '\0'))
 		rd_fail(r);
 	return (rd_end(r));
 }

@@ -135,11 +135,12 @@ conn_dial(struct deliver *d, struct job *j, struct pool_dest *dest, const char *
 	client_init(&c->client, d->hostname, &c->timeouts);
 	c->policy = policy;
 	client_secure(&c->client, policy, in_clear, dest->login[0] != '\0');
-	c->client.dialogue = &j->dialogue;
+	c->client.dialogue = j != NULL ? &j->dialogue : NULL;
 	c->client.now_ms = c->born_ms;
 	c->client.deadline_ms = c->born_ms + c->timeouts.connect * UINT64_C(1000);
 	snprintf(text, sizeof(text), "connecting to %s%s", c->relay, in_clear ? ", in clear since TLS failed" : "");
-	dialogue_add(&j->dialogue, c->born_ms, '*', 0, slice_str(text));
+	if (j != NULL)
+		dialogue_add(&j->dialogue, c->born_ms, '*', 0, slice_str(text));
 	pool_add(&d->pool, dest, &c->pool);
 	TAILQ_INSERT_TAIL(&d->conns, c, link);
 	d->count[COUNT_CONNECTIONS]++;
@@ -311,6 +312,8 @@ conn_act(struct conn *c)
 	if (c->over) {
 		fail = c->client.fail;
 		stale = c->client.fail_stale;
+		if (c->trial != NULL)
+			trial_over(c, &fail);
 		conn_close(c);
 		if (j != NULL)
 			remote_conn_failed(c, j, &fail, stale);
@@ -319,7 +322,9 @@ conn_act(struct conn *c)
 	}
 	if (c->ready) {
 		c->ready = 0;
-		if (j != NULL)
+		if (c->trial != NULL)
+			trial_ready(c);
+		else if (j != NULL)
 			conn_serve(c, j);
 		return;
 	}
@@ -475,7 +480,8 @@ conn_is_up(struct conn *c)
 	c->state = CONN_OPEN;
 	client_connected(&c->client, deliver_now(c->d));
 	conn_want(c, UV_READABLE);
-	remote_conn_up(c);
+	if (c->trial == NULL)
+		remote_conn_up(c);
 	conn_pump(c, slice_make(NULL, 0));	/* smtps: the handshake */
 }
 

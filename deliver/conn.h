@@ -22,6 +22,7 @@ struct conn {
 	struct conf_timeouts timeouts;
 	struct client	 client;
 	struct job	*job;		/* dialled for it, or serving it */
+	struct trial	*trial;		/* it is a trial's: no message goes over it */
 	size_t		 host_at, addr_at;	/* in the job's route */
 	struct net_addr	 addr;
 	uint16_t	 port;
@@ -45,7 +46,7 @@ struct conn {
 };
 
 /* Begins to connect; takes the policy, in_clear says to do without TLS where it may.  NULL: could not even begin; *why is a
- * constant text. */
+ * constant text.  For a trial there is no job, and what it is told of is set by it. */
 struct conn *conn_dial(struct deliver *, struct job *, struct pool_dest *, const char *host,
 	    const struct net_addr *, uint16_t port, struct tls_policy *, int in_clear, const char **why);
 void	conn_serve(struct conn *, struct job *);	/* an open one takes a message */
@@ -66,6 +67,10 @@ void	login_forget(struct conn *);
 /* conn_body.c: fill the segments from what has come of the body.  0: nothing to write now. */
 int	conn_segments(struct conn *);
 void	conn_body_over(struct conn *);			/* the converter's memory */
+
+/* trial.c: it could take a message; or it is about to be closed. */
+void	trial_ready(struct conn *);
+void	trial_over(struct conn *, const struct client_result *);
 
 /* remote.c */
 void	remote_conn_up(struct conn *);			/* TCP is there: others of the same job may go */

@@ -133,6 +133,7 @@ conn_tls_begin(struct conn *c)
 		return;
 	}
 	SSL_set_bio(t->peer.ssl, b, b);
+	t->peer.keep = c->trial != NULL;
 	buf_init(&t->out, TLS_OUT_MAX);
 	c->tls = t;
 	step(c);

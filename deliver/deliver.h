@@ -22,6 +22,7 @@ struct deliver;
 struct job;
 struct conn;
 struct resolve_query;
+struct trial;
 
 TAILQ_HEAD(job_list, job);
 TAILQ_HEAD(conn_list, conn);
@@ -80,6 +81,8 @@ struct deliver {
 	uint32_t	 query_id;
 	struct hosts_self self;
 	struct net_addr	 local[LOCAL_ADDRS_MAX];
+	struct trial	*trials;		/* posternctl tls */
+	size_t		 ntrials;
 	struct { uint64_t hash, when_ms; int is4; } family[FAMILY_MEMORY];
 	struct { uint64_t hash, when_ms; } broke[FAMILY_MEMORY];	/* addresses, by hash */
 

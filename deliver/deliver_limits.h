@@ -22,6 +22,10 @@
 #define CLOSING_MAX		200	/* connections that wait for the answer to QUIT */
 #define JOBS_MAX		(2 * JOBS_HELD_MAX)	/* jobs held, acknowledged or not */
 #define JOB_MEMORY		(256u << 10)	/* recipients and results of one job */
+#define TRIAL_MS		90000	/* posternctl tls: so long in all ... */
+#define TRIAL_HOST_MS		15000	/* ... for one address ... */
+#define TRIAL_ADDRS_MAX		8	/* ... of so many, the best first ... */
+#define TRIAL_OUT_MAX		(256u << 10)	/* ... in so many octets of report */
 #define PROBES_MAX		1024	/* questions of queue about recipients, at once */
 #define HANDSHAKE_MAX_S		60	/* seconds for a TLS handshake, where the time for EHLO is not shorter */
 #define AUTH_WAIT_S		30	/* seconds for a step of our login inside auth */

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "deliver/job.h"
+#include "deliver/trial.h"
 
 static int	on_message(struct ipc *, enum ipc_type, struct rd *, int);
 static void	on_closed(struct ipc *, int);
@@ -249,6 +250,7 @@ on_closed(struct ipc *ch, int err)
 	if (d->queue == ch)
 		d->queue = NULL;
 	ipc_close(ch, free_channel);
+	trial_stop(d, NULL);
 	for (j = TAILQ_FIRST(&d->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, all);
 		if (j->probe) {
@@ -419,6 +421,8 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		return (job_ack(d, r));
 	case IPC_PROBE:
 		return (probe(d, r));
+	case IPC_TRY_TLS:
+		return (trial_begin(d, r));
 	default:
 		return (E_PROTO);
 	}

@@ -16,6 +16,7 @@
 #include "deliver/remote.h"
 #include "deliver/route.h"
 #include "deliver/tls.h"
+#include "deliver/trial.h"
 
 #define NESTED_MAX                                                                                 \
 	16 /* messages that one wake-up of a connection may end without a reply in between */
@@ -435,6 +436,7 @@ remote_tick(struct deliver *d, uint64_t now_ms)
 	struct pool_conn *pc;
 
 	resolve_tick(d, now_ms);
+	trial_tick(d, now_ms);
 	/* A closed one stays in memory, with its link, until this turn of the loop is over. */
 	for (c = TAILQ_FIRST(&d->conns); c != NULL; c = nextc) {
 		nextc = TAILQ_NEXT(c, link);
@@ -456,7 +458,7 @@ remote_tick(struct deliver *d, uint64_t now_ms)
 static int
 remote_busy(const struct deliver *d)
 {
-	return (d->njobs != 0 || !TAILQ_EMPTY(&d->conns) || !TAILQ_EMPTY(&d->queries));
+	return (d->njobs != 0 || d->ntrials != 0 || !TAILQ_EMPTY(&d->conns) || !TAILQ_EMPTY(&d->queries));
 }
 
 /* Whoever has not sent data may be tried by the next process; what is being sent has its time. */
@@ -466,6 +468,7 @@ remote_stop(struct deliver *d)
 	struct pool_conn *pc;
 	struct job *j;
 
+	trial_stop(d, "this server is stopping");
 	while ((pc = pool_expired(&d->pool, UINT64_MAX, 0)) != NULL)
 		conn_quit((struct conn *)pc);
 	TAILQ_FOREACH(j, &d->jobs, all) {

@@ -8,6 +8,7 @@
 #include "common/siphash.h"
 #include "deliver/policy.h"
 #include "deliver/route.h"
+#include "deliver/trial.h"
 
 static void	route_ask_addrs(struct route *);
 static void	route_ask_dane(struct route *, size_t i);
@@ -114,6 +115,8 @@ route_answered(struct route *r)
 		j->on_route = 0;
 		remote_next(j);
 	}
+	if (r->asked == 0)
+		trial_answered(r);
 	route_unref(r);
 }
 
@@ -206,6 +209,33 @@ route_begin(struct route *r)
 		r->expires_ms = deliver_now(r->d) + HOSTS_TTL_MAX_MS;
 }
 
+static struct route *
+route_make(struct deliver *d, const struct pool_dest *dest, int dane)
+{
+	struct route *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return (NULL);
+	r->refs = 1;
+	r->d = d;
+	r->expires_ms = UINT64_MAX;
+	TAILQ_INIT(&r->waiting);
+	memcpy(r->domain, dest->host, sizeof(r->domain));
+	hosts_init(&r->hosts, dest->kind, dest->port);
+	r->hosts.dane = dane;
+	return (r);
+}
+
+struct route *
+route_fresh(struct deliver *d, const struct pool_dest *dest)
+{
+	struct route *r = route_make(d, dest, d->room.conf->resolver.trust_anchor[0] != '\0');
+
+	if (r != NULL)
+		route_begin(r);
+	return (r);
+}
+
 struct route *
 route_get(struct job *j)
 {
@@ -220,15 +250,9 @@ route_get(struct job *j)
 	if (r != NULL)
 		route_unref(r);
 	dest->arg = NULL;
-	if ((r = calloc(1, sizeof(*r))) == NULL)
+	if ((r = route_make(j->d, dest, dane)) == NULL)
 		return (NULL);
-	r->refs = 2;		/* the destination's and the caller's */
-	r->d = j->d;
-	r->expires_ms = UINT64_MAX;
-	TAILQ_INIT(&r->waiting);
-	memcpy(r->domain, dest->host, sizeof(r->domain));
-	hosts_init(&r->hosts, dest->kind, dest->port);
-	r->hosts.dane = dane;
+	r->refs++;		/* the destination's and the caller's */
 	dest->arg = r;
 	route_begin(r);
 	return (r);

@@ -21,6 +21,8 @@ struct route {
 };
 
 struct route *route_get(struct job *);		/* by its destination; a reference; NULL without memory */
+/* The same, asked afresh and kept by nobody else; records are looked for whatever the policy.  Answers: trial_answered(). */
+struct route *route_fresh(struct deliver *, const struct pool_dest *);
 void	route_unref(struct route *);
 enum hosts_next route_next(const struct route *, struct hosts_cursor *, size_t *host, size_t *addr);
 void	route_wait(struct route *, struct job *);	/* remote_next() when an answer comes */

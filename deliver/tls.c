@@ -285,6 +285,8 @@ fail:
 void
 tls_peer_clear(struct tls_peer *t)
 {
+	sk_X509_pop_free(t->seen, X509_free);
+	t->seen = NULL;
 	if (t->ssl == NULL)
 		return;
 	SSL_set_app_data(t->ssl, NULL);

@@ -29,6 +29,8 @@ struct tls_peer {		/* one connection's */
 	enum tls_want	 want;		/* the policy's; WANT_ENCRYPT where OpenSSL can use none of its TLSA records */
 	uint8_t		 key[TLS_KEY_LEN];	/* of its sessions: address, port, policy, contexts */
 	char		 why[384];		/* why the certificate is not taken; "" */
+	uint8_t		 keep;		/* the host's certificates are kept, taken or not */
+	STACK_OF(X509)	*seen;		/* leaf first; NULL: none came, or they are not kept */
 };
 
 /* Before the sandbox, once.  E_OK, E_IO. */

@@ -176,6 +176,8 @@ tls_verify(X509_STORE_CTX *x, void *arg)
 	struct tls_peer	*t = SSL_get_app_data(ssl);
 
 	t->why[0] = '\0';
+	if (t->keep && t->seen == NULL && X509_STORE_CTX_get0_untrusted(x) != NULL)
+		t->seen = X509_chain_up_ref(X509_STORE_CTX_get0_untrusted(x));
 	switch (t->want) {
 	case WANT_VERIFY:
 		return (by_ca(t, x));

@@ -27,7 +27,6 @@ static int	walk(struct client *);
 static int	walk_domain(struct client *);
 static void	look_at(struct client *, const struct message *);
 static void	make_room(struct queue *);
-static void	end(struct client *, enum ctl_status, const char *);
 
 static const struct ipc_ops client_ops = {
 	.message = on_message,
@@ -113,11 +112,16 @@ start(struct client *c)
 	switch (c->req.verb) {
 	case CTL_STATUS_QUEUE:
 		(void)view_send_figures(c);
-		end(c, CTL_OK, "");
+		control_end(c, CTL_OK, "");
 		return;
 	case CTL_LOOKUP:
 		status = control_lookup(c, &why);
-		end(c, status, why);
+		control_end(c, status, why);
+		return;
+	case CTL_TLS:
+		status = control_tls(c, &why);
+		if (c->step != CL_TRIAL)
+			control_end(c, status, why);
 		return;
 	case CTL_PAUSE:
 	case CTL_RESUME:
@@ -125,7 +129,7 @@ start(struct client *c)
 		return;
 	case CTL_FLUSH:
 		if (c->req.text[0] == '\0') {
-			end(c, CTL_BAD, "flush needs a domain");
+			control_end(c, CTL_BAD, "flush needs a domain");
 			return;
 		}
 		break;
@@ -140,7 +144,7 @@ start(struct client *c)
 			return;
 		}
 		if (c->req.text[0] == '\0') {
-			end(c, CTL_BAD, "a queue ID, an address or a domain is needed");
+			control_end(c, CTL_BAD, "a queue ID, an address or a domain is needed");
 			return;
 		}
 		break;
@@ -154,13 +158,13 @@ start(struct client *c)
 			return;
 		}
 		if (!c->req.all) {
-			end(c, CTL_BAD, "a queue ID or --all is needed");
+			control_end(c, CTL_BAD, "a queue ID or --all is needed");
 			return;
 		}
 		c->trash = c->req.verb == CTL_UNDO;
 		break;
 	default:
-		end(c, CTL_BAD, "not a request to the queue");
+		control_end(c, CTL_BAD, "not a request to the queue");
 		return;
 	}
 	if ((c->req.verb == CTL_WHY || c->req.verb == CTL_FLUSH) && strchr(c->req.text, '@') == NULL)
@@ -196,7 +200,7 @@ start_one(struct client *c)
 	    c->trash != (c->req.verb == CTL_UNDO))
 		err = E_NOTFOUND;
 	if (err != E_OK) {
-		end(c, err == E_NOTFOUND ? CTL_NOT_FOUND : CTL_FAILED,
+		control_end(c, err == E_NOTFOUND ? CTL_NOT_FOUND : CTL_FAILED,
 		    err == E_NOTFOUND ? "no such message" : "its record is damaged");
 		return;
 	}
@@ -209,14 +213,14 @@ start_one(struct client *c)
 	if (view_send_message(c, &m, &v) == E_OK && view_send_recipients(c, &m, "") == E_OK)
 		(void)view_send_story(c, &m, &v, c->req.verb == CTL_WHY);
 	c->count = 1;
-	end(c, CTL_OK, "");
+	control_end(c, CTL_OK, "");
 }
 
 static void
 pause_set(struct client *c, int on)
 {
 	if (!on && c->q->room.conf->queue.paused) {
-		end(c, CTL_FAILED, "queue { paused = true } stands in the configuration");
+		control_end(c, CTL_FAILED, "queue { paused = true } stands in the configuration");
 		return;
 	}
 	c->q->paused = (uint8_t)on;
@@ -271,7 +275,7 @@ control_tick(struct queue *q)
 	if (q->ticks % CTL_ALIVE_S != 0)
 		return;
 	DL_FOREACH_SAFE(q->clients, c, tmp)
-		if ((c->step == CL_WALK || c->step == CL_CHANGES) && ipc_backlog(&c->ipc) == 0)
+		if ((c->step == CL_WALK || c->step == CL_CHANGES || c->step == CL_TRIAL) && ipc_backlog(&c->ipc) == 0)
 			(void)ipc_send(&c->ipc, CTL_TEXT, ctl_text, &nothing);
 }
 
@@ -303,7 +307,7 @@ walk(struct client *c)
 	if (c->req.verb == CTL_WHY || c->req.verb == CTL_FLUSH)
 		return (walk_domain(c));
 	if (store_list(c->q->store, c->after.msgid, c->trash, found, CTL_SLICE, &n) != E_OK) {
-		end(c, CTL_FAILED, "the store cannot be read");
+		control_end(c, CTL_FAILED, "the store cannot be read");
 		return (0);
 	}
 	for (i = 0; i < n; i++) {
@@ -333,7 +337,7 @@ walk_domain(struct client *c)
 	size_t i, n = 0;
 
 	if (store_domain(c->q->store, domain, &c->after, found, CTL_SLICE, &n) != E_OK) {
-		end(c, CTL_FAILED, "the store cannot be read");
+		control_end(c, CTL_FAILED, "the store cannot be read");
 		return (0);
 	}
 	for (i = 0; i < n; i++) {
@@ -410,11 +414,11 @@ control_finish(struct client *c)
 	if (c->seen > c->count)
 		(void)snprintf(text, sizeof(text), "%llu of %llu messages shown",
 		    (unsigned long long)c->count, (unsigned long long)c->seen);
-	end(c, status, text);
+	control_end(c, status, text);
 }
 
-static void
-end(struct client *c, enum ctl_status status, const char *text)
+void
+control_end(struct client *c, enum ctl_status status, const char *text)
 {
 	struct ipc_ctl_end m = { .status = (uint8_t)status, .count = c->count };
 

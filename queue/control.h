@@ -7,7 +7,7 @@
 
 #include "queue/queue.h"
 
-enum client_step { CL_REQUEST, CL_WALK, CL_CHANGES, CL_OVER };
+enum client_step { CL_REQUEST, CL_WALK, CL_CHANGES, CL_TRIAL, CL_OVER };
 
 struct client {
 	struct ipc	 ipc;		/* first */
@@ -24,6 +24,7 @@ struct client {
 	uint64_t	 count;
 	size_t		 backlog;	/* octets not taken a second ago */
 	unsigned	 still_s;	/* seconds for which the other end moved nothing */
+	uint64_t	 trial, via;	/* CL_TRIAL: its id, and the serial of who makes it */
 	uint64_t	 seen;		/* WHY: messages that match, told or not */
 	struct client	*prev, *next;
 };
@@ -38,9 +39,13 @@ struct view {
 
 /* control.c: everything was looked at; the answer ends when all that was changed is durable. */
 void	control_finish(struct client *);
+void	control_end(struct client *, enum ctl_status, const char *text);
 
 /* control_lookup.c: the answer to LOOKUP as text; *why if it is refused. */
 enum ctl_status	 control_lookup(struct client *, const char **why);
+
+/* control_tls.c: the answer has begun, and goes on (CL_TRIAL) or is over; *why if it is refused. */
+enum ctl_status	 control_tls(struct client *, const char **why);
 
 /* control_change.c: what the request asks for, with one message; RETRY and FLUSH; an operation without a
  * mail in memory. */

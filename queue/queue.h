@@ -135,6 +135,7 @@ struct queue {
 
 	struct client	*clients;
 	unsigned	 nclients;
+	uint64_t	 trial;			/* the last id of TRY_TLS */
 
 	uint8_t		 stopping, left;
 	uint64_t	 leave_at;		/* loop time in ms */
@@ -273,6 +274,8 @@ void	retry_close(struct queue *);
 void	control_client(struct queue *, const struct ipc_ctl_client *, int fd);
 void	control_tick(struct queue *);		/* each second */
 int	control_work(struct queue *);			/* a slice for each client; true if there is more at once */
+int	control_tls_report(struct deliver_peer *, struct rd *);	/* TLS_REPORT: E_OK, E_PROTO */
+void	control_tls_gone(struct queue *, uint64_t serial);	/* a deliver process has gone */
 void	control_done(struct queue *, struct client_wait *, int err);
 
 /* ---- qlog.c: one function an event ---- */

@@ -72,6 +72,8 @@ dispatch_deliver_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int 
 		return (on_sync(p, r));
 	case IPC_PROBE_RESULT:
 		return (questions_probe_result(p, r));
+	case IPC_TLS_REPORT:
+		return (control_tls_report(p, r));
 	default:
 		return (E_PROTO);
 	}
@@ -427,6 +429,7 @@ dispatch_deliver_closed(struct ipc *ipc, int err)
 		    p->njobs);
 	DL_DELETE(q->delivers, p);
 	verify_gone(q->verify, p->serial, uv_now(&q->room.loop));
+	control_tls_gone(q, p->serial);
 	HASH_ITER(hh, q->jobs, job, tmp)
 		if (job->peer == p)
 			job_close(q, job, job->whole ? OUT_UNSURE : OUT_TEMPFAIL,
