@@ -1,5 +1,6 @@
 """A man in the middle: an SMTP proxy that strips, injects, cuts, changes and takes down what it can read."""
 import contextlib
+import re
 import select
 import socket
 import ssl
@@ -8,7 +9,7 @@ import threading
 from base import free_port
 from tls_hop import context
 
-VERSIONS = (b"\x00\x2b\x00\x05\x04\x03\x04\x03\x03", b"\x00\x2b\x00\x03\x02\x03\x04")  # supported_versions, as OpenSSL writes it
+VERSIONS = re.compile(rb"\x00\x2b(\x00.[\x02-\x0a](?:\x03[\x01-\x04])*\x03\x04(?:\x03[\x01-\x04])*)", re.S)   # supported_versions with 1.3
 
 
 def without(*words):
@@ -18,9 +19,9 @@ def without(*words):
 
 def older(octets):
     "For hello: the ClientHello does not speak of TLS 1.3 any more, by an extension that nobody knows."
-    for v in VERSIONS:
-        octets = octets.replace(v, b"\xfa\xfa" + v[2:])
-    return octets
+    changed, n = VERSIONS.subn(lambda m: b"\xfa\xfa" + m[1], octets)
+    assert n == 1, octets
+    return changed
 
 
 class Mitm:
@@ -35,7 +36,7 @@ class Mitm:
     hello(octets)           another ClientHello
     pair                    a certificate of its own: it ends TLS on both sides, and all is readable
     reply(octets, inside)   another reply of the server, command(line, inside) another line of the client; b"" drops it
-    first                   octets that it says to the client before the server's greeting
+    before                  octets that it says to the server first, as a PROXY header
     implicit                TLS from the first octet on
 
     .clear is what went through in clear, .inside what it read within TLS that it had ended; .secret whether text is in neither."""
@@ -46,7 +47,7 @@ class Mitm:
         self.clear, self.inside = bytearray(), bytearray()
         self.connections = self.handshakes = 0
         self.closing = False
-        self.socks = set()
+        self.socks, self.problems = set(), []
         self.server = socket.create_server((host, self.port), backlog=64)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -66,14 +67,21 @@ class Mitm:
             threading.Thread(target=self.session, args=(sock,), daemon=True).start()
 
     def session(self, client):
+        try:
+            self.serve(client)
+        except Exception as e:          # a fault of the proxy's own must not look like an attack that failed
+            self.problems.append(repr(e))
+            raise
+
+    def serve(self, client):
         with contextlib.suppress(OSError, EOFError, ssl.SSLError), client, socket.create_connection(self.target, 20) as server:
             ends = {client, server}
             self.socks |= ends
             for s in ends:
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 s.settimeout(60)
-            if self.first:
-                client.sendall(self.first)
+            if self.before:
+                server.sendall(self.before)
             if self.implicit:
                 client, server = self.secure(client, server)
             self.lines(client, server, bool(self.implicit))
@@ -167,6 +175,7 @@ class Mitm:
             with contextlib.suppress(OSError):
                 s.shutdown(socket.SHUT_RDWR)
         self.server.close()
+        assert not self.problems, self.problems
 
     def __enter__(self):
         return self

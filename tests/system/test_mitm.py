@@ -1,19 +1,23 @@
 """A man in the middle, towards hosts elsewhere and towards our listeners: nothing goes where the policy forbids (G7)."""
+import base64
+import binascii
 import contextlib
+import hashlib
 import re
 import shutil
 import smtplib
-import socket
 import ssl
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
+import auth_kit
 import certs
 import lib
+import scram
 from mitm import Mitm, older, without
+from scram import Scram
 from tls_hop import TlsHop
 
 NAME = "mx.dest.test"
@@ -113,3 +117,186 @@ def test_G7_outbound(postern, folder, bed, attack):
         nsd.close()
         man.close()
         host.close()
+
+
+# ---- client -> man -> smtpd ----
+
+LOGIN, PASSWORD = "alice@local.example", "wonder land"
+
+
+def careless():
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    c.check_hostname, c.verify_mode = False, ssl.CERT_NONE
+    return c
+
+
+@pytest.fixture
+def inbound(postern, folder):
+    "inbound(**attack): (server, man) with a login by SCRAM."
+    men = []
+
+    def make(more="", **attack):
+        server = auth_kit.server(postern, folder / "auth", [auth_kit.scram_line(LOGIN, PASSWORD)], more=more)
+        men.append(Mitm(("127.0.0.1", server.tls_port if attack.get("implicit") else server.port), host="127.0.0.1", **attack))
+        return server, men[-1]
+    yield make
+    for man in men:
+        man.close()
+
+
+def client(man, starttls=True, highest=None):
+    s = smtplib.SMTP("127.0.0.1", man.port, local_hostname="client.example", timeout=20 * lib.SLOW)
+    if starttls:
+        c = careless()
+        if highest:
+            c.maximum_version = highest
+        assert s.starttls(context=c)[0] == 220
+        s.ehlo()
+    return s
+
+
+def serves(server):
+    "It goes on, and no handshake is left behind."
+    with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example", timeout=20 * lib.SLOW) as s:
+        assert s.starttls(context=careless())[0] == 220
+        assert s.ehlo()[0] == 250
+
+
+@pytest.mark.parametrize("how", [{"cut": n} for n in range(3)] + [{"garble": n} for n in range(3)] + [{"hello": older}],
+                         ids=lambda how: "-".join(str(x) if isinstance(x, int) else x for kv in how.items() for x in kv if not callable(x)))
+def test_handshake_inbound(inbound, how):
+    "Cut or changed at each flight: it fails, is in the log, and nobody else is touched."
+    server, man = inbound(**how)
+    with pytest.raises((ssl.SSLError, smtplib.SMTPException, OSError)):
+        with contextlib.closing(client(man)) as s:
+            assert s.ehlo()[0] == 250
+            raise AssertionError("a handshake through that")
+    server.wait_log(r"(tls-failed|disconnect) client=127\.0\.0\.1")
+    assert "tls client=127.0.0.1" not in server.text()
+    serves(server)
+
+
+@pytest.mark.parametrize("behind", [b"EHLO evil.example\r\n", b"MAIL FROM:<evil@local.example>\r\nRCPT TO:<bob@local.example>\r\n",
+                                    b"AUTH PLAIN " + auth_kit.plain("evil", "evil").encode() + b"\r\n", b"\x16\x03\x01", b"X"],
+                         ids=["ehlo", "mail", "auth", "record", "octet"])
+def test_injection_inbound(inbound, behind):
+    "Octets of his behind the client's STARTTLS: the session ends, nothing of them is taken up."
+    server, man = inbound(behind_starttls=behind)
+    with contextlib.closing(smtplib.SMTP("127.0.0.1", man.port, local_hostname="client.example", timeout=20 * lib.SLOW)) as s:
+        s.ehlo()
+        code, text = s.docmd("STARTTLS")
+        assert code == 554 and b"behind STARTTLS" in text, (code, text)
+    line = server.wait_log(r"disconnect client=127\.0\.0\.1.*starttls-pipelined.*")[0]
+    assert "evil" not in server.text() and " tls=" not in line
+    serves(server)
+
+
+def test_nothing_stays_of_what_was_said_in_clear(inbound):
+    "RFC 3207 4.2: he may have said the EHLO before STARTTLS, and MAIL as well."
+    server, man = inbound(command=lambda line, inside: line if inside else line.replace(b"client.example", b"evil.example"))
+    with contextlib.closing(smtplib.SMTP("127.0.0.1", man.port, local_hostname="client.example")) as s:
+        s.ehlo()
+        assert s.starttls(context=careless())[0] == 220
+        assert s.docmd("MAIL FROM:<alice@local.example>")[0] == 503
+        assert s.docmd("AUTH PLAIN " + auth_kit.plain(LOGIN, PASSWORD))[0] == 503
+        s.ehlo()
+        s.login(LOGIN, PASSWORD)
+        s.sendmail(LOGIN, ["bob@local.example"], "Subject: x\r\n\r\nx\r\n")
+    text = lib.wait_for("the message", lambda: server.maildir("bob"))[0].read_bytes()
+    assert b"client.example" in text and b"evil" not in text
+    assert not man.reads(PASSWORD.encode()) and not man.reads(auth_kit.plain(LOGIN, PASSWORD).encode())
+
+
+def test_stripped_starttls(inbound):
+    "Without TLS there is no AUTH for a client from elsewhere, and nothing to be relayed or sent as."
+    server, man = inbound(more='proxy-from = { "127.0.0.1" }', ehlo=without(b"STARTTLS"),
+                          before=b"PROXY TCP4 192.0.2.9 192.0.2.1 40000 587\r\n")
+    with contextlib.closing(client(man, starttls=False)) as s:
+        s.ehlo()
+        assert not s.has_extn("starttls") and not s.has_extn("auth")
+        assert s.docmd("AUTH PLAIN " + auth_kit.plain(LOGIN, PASSWORD))[0] == 538
+        assert s.docmd("AUTH SCRAM-SHA-256 " + Scram(LOGIN, PASSWORD).first())[0] == 538
+        assert s.docmd("MAIL FROM:<alice@local.example>")[0] == 530
+
+
+def binding(s, name):
+    if name == "tls-server-end-point":
+        return name, hashlib.sha256(s.sock.getpeercert(True)).digest()
+    return name, s.sock.get_channel_binding(name)
+
+
+BINDINGS = [("tls-server-end-point", None), ("tls-server-end-point", ssl.TLSVersion.TLSv1_2), ("tls-unique", ssl.TLSVersion.TLSv1_2)]
+
+
+@pytest.mark.parametrize("name, highest", BINDINGS, ids=["end-point-13", "end-point-12", "unique-12"])
+def test_scram_plus(inbound, bed, name, highest):
+    "Through a man who passes records on it succeeds; through one who ends TLS it fails, whatever the client may think of him."
+    server, man = inbound()
+    with contextlib.closing(client(man, highest=highest)) as s:
+        assert "SCRAM-SHA-256-PLUS" in s.esmtp_features["auth"]
+        assert scram.login(s, Scram(LOGIN, PASSWORD, binding(s, name)), plus=True)[0] == 235
+    his = Mitm(("127.0.0.1", server.port), host="127.0.0.1", pair=bed["own"])
+    with his, contextlib.closing(client(his, highest=highest)) as s:
+        code, text = scram.login(s, Scram(LOGIN, PASSWORD, binding(s, name)), plus=True)
+        assert (code, text[:5]) == (535, b"5.7.8"), (code, text)
+        assert s.docmd("MAIL FROM:<alice@local.example>")[0] == 530
+    server.wait_log(r"auth-failed client=127\.0\.0\.1 .*mechanism=SCRAM-SHA-256-PLUS")
+
+
+def test_scram_stripped_plus(inbound, bed):
+    "RFC 5802 6: he hides PLUS; a client that could have bound says so, and the server that offered it knows."
+    drop = lambda lines, inside: [x.replace(b" SCRAM-SHA-256-PLUS", b"") for x in lines]
+    server, man = inbound(pair=bed["own"], ehlo=drop)
+    with contextlib.closing(client(man)) as s:
+        assert "PLUS" not in s.esmtp_features["auth"]
+        assert scram.login(s, Scram(LOGIN, PASSWORD, "y"))[0] == 535
+    server.wait_log(r"auth-failed client=127\.0\.0\.1 .*mechanism=SCRAM-SHA-256 ")
+
+
+def other_first(**change):
+    "The server's first words of SCRAM, with other fields."
+    def reply(octets, inside):
+        if inside and octets.startswith(b"334 ") and len(octets) > 8:
+            text = base64.b64decode(octets[4:]).decode()
+            if text.startswith("r="):
+                fields = dict(x.split("=", 1) for x in text.split(",")) | change
+                return b"334 " + base64.b64encode(",".join(f"{k}={v}" for k, v in fields.items()).encode()) + b"\r\n"
+        return octets
+    return reply
+
+
+@pytest.mark.parametrize("change, refused", [({"i": "1"}, True), ({"r": "AAAA"}, True), ({"s": "AAAAAAAAAAAAAAAAAAAAAA=="}, False),
+                                             ({"i": "5000"}, False)], ids=["cheap", "nonce", "salt", "dear"])
+def test_scram_other_first(inbound, bed, change, refused):
+    "A careful client ends it where he asks for less than the RFC; one that goes on has not logged in, and he has no proof to replay."
+    server, man = inbound(pair=bed["own"], reply=other_first(**change))
+    with contextlib.closing(client(man)) as s:
+        one = Scram(LOGIN, PASSWORD)
+        if refused:
+            with pytest.raises(ValueError):
+                scram.login(s, one)
+            assert s.docmd("*")[0] == 501
+        code, _ = scram.login(s, Scram(LOGIN, PASSWORD), final=lambda c: Scram.final(one, c, careful=False))
+        assert code == 535
+    server.wait_log(r"auth-failed client=127\.0\.0\.1 .*mechanism=SCRAM-SHA-256 ")
+
+
+def base64_of(line):
+    try:
+        return base64.b64decode(line, validate=True)
+    except binascii.Error:
+        return b""
+
+
+def test_scram_replayed(inbound, bed):
+    "What he read of one exchange is of no use in another: the server's nonce is new."
+    server, man = inbound(pair=bed["own"])
+    with contextlib.closing(client(man)) as s:
+        one = Scram(LOGIN, PASSWORD)
+        assert scram.login(s, one)[0] == 235
+    lines = [x for x in bytes(man.inside).split(b"\r\n")]
+    first = next(x for x in lines if x.startswith(b"AUTH SCRAM"))
+    final = next(x for x in lines if base64_of(x).startswith(b"c="))
+    with contextlib.closing(client(man)) as s:
+        assert s.docmd(first.decode())[0] == 334
+        assert s.docmd(final.decode())[0] == 535
