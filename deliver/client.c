@@ -162,7 +162,7 @@ client_lost(struct client *c, const char *what)
 
 	if (c->state == CS_OVER)
 		return;
-	if (c->state == CS_STARTTLS || c->state == CS_TLS) {
+	if (client_tls_is_fresh(c)) {
 		snprintf(lost, sizeof(lost), "%s while waiting for %s", what, states[c->state].name);
 		client_tls_reason(c, text, sizeof(text), lost);
 	} else if (c->state == CS_CONNECT)

@@ -29,7 +29,8 @@
  *    it.  Octets that are there when 220 to STARTTLS was read, or when STARTTLS is about to be said, end the connection (they
  *    came in clear and would be taken for what came under TLS).  After it all that was heard is forgotten, and EHLO is said
  *    again (RFC 3207 4.2).  Where the policy leaves it open, a host that does not offer STARTTLS or refuses it by a reply is
- *    spoken to in clear; a handshake that fails ends the connection whatever the policy says.  fail.stage is STAGE_TLS then,
+ *    spoken to in clear; a handshake that fails ends the connection whatever the policy says.  In TLS 1.3 the host may refuse
+ *    what ended the handshake for us: a connection lost before its first reply under TLS counts as such.  fail.stage is STAGE_TLS then,
  *    and the outcome is temporary: the next host may do better, the mail waits.
  *  - AUTH comes before the first message where a login is configured (RFC 4954).  Another process knows the password:
  *    CLIENT_AUTH asks for the next step.  Every refusal is temporary, since the operator can mend it.
@@ -155,6 +156,7 @@ struct client {
 	uint8_t		 in_clear;	/* TLS failed here before, and the policy lets mail go without */
 	uint8_t		 login;		/* AUTH before the first message */
 	uint8_t		 tls;		/* stands */
+	uint8_t		 tls_heard;	/* and the host has said something under it */
 	uint8_t		 greeted;
 	uint8_t		 tls_failed;	/* after CLIENT_OVER: it was TLS that failed; in clear it might do */
 	uint8_t		 secret;	/* out holds a password, or what leads to one */

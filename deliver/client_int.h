@@ -33,6 +33,7 @@ void	client_hello_over(struct client *);
 void	client_say_hello(struct client *);
 void	starttls_taken(struct client *);
 void	starttls_refused(struct client *);
+int	client_tls_is_fresh(const struct client *);	/* what is lost now is lost by TLS */
 void	client_tls_reason(const struct client *, char *dst, size_t size, const char *what);
 
 /* client_auth.c */

@@ -102,6 +102,7 @@ client_reply(struct client *c)
 
 	record(c);
 	c->ehlo_line = 0;
+	c->tls_heard = c->tls;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		rule = &rules[i];
 		if (rule->state == c->state &&
@@ -158,7 +159,9 @@ client_fail(struct client *c, enum outcome out, const char *enhanced, const char
 	enhanced_parse(&f->enhanced, slice_str(enhanced));
 	memcpy(f->tls, c->tls_text, sizeof(f->tls));
 	snprintf(f->text, sizeof(f->text), "%s", text);
-	c->tls_failed = c->state == CS_TLS || (c->state == CS_STARTTLS && c->in.r.code != 421);
+	c->tls_failed = client_tls_is_fresh(c) && (c->state != CS_STARTTLS || c->in.r.code != 421);
+	if (c->tls_failed)
+		f->stage = STAGE_TLS;
 	/* The peer had closed an idle connection before it could know of this message. */
 	c->fail_stale = c->ntxn > 1 && !c->heard && (c->state == CS_MAIL || c->state == CS_RSET);
 	client_set_state(c, CS_OVER);

@@ -25,6 +25,12 @@ client_tls_reason(const struct client *c, char *dst, size_t size, const char *wh
 		snprintf(dst, size, "opportunistic TLS: %s", what);
 }
 
+int
+client_tls_is_fresh(const struct client *c)
+{
+	return (c->state == CS_STARTTLS || c->state == CS_TLS || (c->tls && !c->tls_heard));
+}
+
 static void
 remark(struct client *c, char how, const char *text)
 {

@@ -156,6 +156,7 @@ BROKEN = {"drop": dict(script=at("starttls", "drop")), "reset": dict(script=at("
           "hang": dict(script=at("starttls", "hang")),
           "behind": dict(garbage=b"250 injected\r\n"), "apart": dict(garbage=b"250 injected\r\n", apart=True),
           "pipelined": dict(script=at("ehlo", b"250-hop.example\r\n250 STARTTLS\r\n220 2.0.0 go\r\n")),
+          "after": dict(script=lambda s, session: "drop" if s == "ehlo" and session.tls else None),
           **{f"cut{n}.{cut}": dict(flight=(n, cut)) for n, cut in ((0, 0), (0, 1), (0, 5), (0, 60), (0, 300))}}
 
 
