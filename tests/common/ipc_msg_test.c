@@ -198,9 +198,11 @@ static void sample_pam_answer(struct ipc_pam_answer *m, int large)
 }
 static void sample_try_tls(struct ipc_try_tls *m, int large)
 {
-	*m = (struct ipc_try_tls){ .id = 1, .hop = HOP_SMTP, .port = 465, .implicit = 1, .host = "smtp.example.org" };
-	if (large)
+	*m = (struct ipc_try_tls){ .id = 1, .hop = HOP_SMTP, .port = 465, .implicit = 1, .login = "office", .host = "smtp.example.org" };
+	if (large) {
+		FILL(m->login, 'l');
 		FILL(m->host, 'h');
+	}
 }
 static void sample_tls_report(struct ipc_tls_report *m, int large)
 {
@@ -211,6 +213,8 @@ static void sample_probe(struct ipc_probe *m, int large)
 	*m = (struct ipc_probe){ .id = 1, .hop = HOP_MX, .port = 25, .timeout_ms = 15000, .host = "branch.example.org",
 	    .address = "b@branch.example.org" };
 	if (large) {
+		m->hop = HOP_SMTP;
+		FILL(m->login, 'l');
 		FILL(m->host, 'h');
 		FILL(m->address, 'a');
 	}
@@ -220,7 +224,6 @@ static void sample_probe_result(struct ipc_probe_result *m, int large)
 	*m = (struct ipc_probe_result){ .id = 1, .outcome = OUT_PERMFAIL, .code = 550, .enhanced = { 5, 1, 1 },
 	    .relay = "mx.example.net[198.51.100.3]:25", .text = "no such user" };
 	if (large) {
-		FILL(m->tls, 's');
 		FILL(m->relay, 'r');
 		FILL(m->text, 't');
 	}
@@ -249,6 +252,7 @@ static void sample_job_begin(struct ipc_job_begin *m, int large)
 	    .by_time = 1234567890, .envid = "QQ314159" };
 	if (large) {
 		m->hop = HOP_SMTP;
+		m->port = 465;
 		m->implicit = 1;
 		FILL(m->login, 'l');
 		FILL(m->envid, 'e');
@@ -280,6 +284,7 @@ static void sample_job_result(struct ipc_job_result *m, int large)
 	    .enhanced = { 4, 999, 999 }, .delay_ms = 1800, .retry_hint = 300, .stage = STAGE_DOT, .handed = HANDED_PLAIN,
 	    .by_passed = 1, .relay = "mx.example.net[198.51.100.3]:25", .text = "try later" };
 	if (large) {
+		FILL(m->tls, 's');
 		FILL(m->relay, 'r');
 		FILL(m->text, 't');
 	}
@@ -532,8 +537,8 @@ static const struct {
 	{ "dns_answer", 5, DNS_STATUSES, "status" },
 	{ "dns_answer", 5, DNS_NODATA, "records without an answer" },
 	{ "dns_answer", 6, 2, "secure" },
-	{ "dns_answer", 13, 0, "an answer without records" },
-	{ "dns_answer", 13, DNS_RECORDS_MAX + 1, "records, limit + 1" },
+	{ "dns_answer", 27, 0, "an answer without records" },
+	{ "dns_answer", 27, DNS_RECORDS_MAX + 1, "records, limit + 1" },
 	{ "job_begin", 0, 0, "job 0" },
 	{ "job_begin", 8, 0, "msgid 0" },
 	{ "job_begin", 31, 0x80, "time before the epoch" },
