@@ -237,7 +237,7 @@ check_hop(struct build *b, const struct hop *h, const char *key, int line)
 		n[i].used = 1;
 	else
 		errors_add(b->errors, line, "%s: \"%s\": there is no section login \"%s\"", key, text, h->login);
-	if (!conf_login_policy_ok(b->c, h->host))
+	if (p != NULL && !conf_login_policy_ok(b->c, h->host))
 		errors_add(b->errors, line, "%s: \"%s\": a password goes only to a host that is known by its certificate, but "
 		    "tls-policy \"%s\" has level \"%s\"; expected \"verify\", \"fingerprint\" or \"dane-only\"", key, text,
 		    p->name, tls_want_name(p->want));
