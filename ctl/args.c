@@ -48,7 +48,7 @@ const struct ctl_command ctl_commands[] = {
 	    "what would happen to a recipient, step by step",
 	    "  --from ADDRESS    asked as from this client: access rules, relaying\n"
 	    "  --sender ADDRESS  asked with this sender; <> is none\n" },
-	{ NULL, "tls", ACT_TLS, CTL_TLS, 0, 1, 1, "DOMAIN",
+	{ NULL, "tls", ACT_TLS, CTL_TLS, 0, 1, 1, "DOMAIN | ADDRESS",
 	    "what TLS towards a domain has to be, by which rule, and what it is",
 	    "Shows the route, what is signed, the TLSA records, and tries each host without mail.\n"
 	    "Exit status 0 if mail would go, 1 if it would wait.\n" },

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/addr.h"
 #include "common/err.h"
 #include "common/units.h"
 #include "ctl/cells.h"
@@ -384,12 +385,15 @@ cmd_tls(const struct ctl_args *a, const char *path)
 	struct ipc_ctl_request	q = { .verb = CTL_TLS };
 	struct ipc_ctl_end	end = { 0 };
 	struct tls_view		v;
+	const char		*at = strrchr(a->op[0], '@'), *why = "not a domain";
+	char			domain[DOMAIN_MAX + 1];
 	int			err, status;
 
-	if (slice_copy(slice_str(a->op[0]), q.text, sizeof(q.text)) != E_OK || q.text[0] == '\0') {
-		(void)fprintf(stderr, "posternctl: %s: not a domain\n", a->op[0]);
+	if (domain_parse_utf8(domain, slice_str(at != NULL ? at + 1 : a->op[0]), &why) != E_OK || domain[0] == '\0') {
+		(void)fprintf(stderr, "posternctl: %s: %s\n", a->op[0], why);
 		return (EXIT_USAGE);
 	}
+	memcpy(q.text, domain, sizeof(domain));
 	if ((err = tls_view_init(&v, stdout, a->json)) == E_OK)
 		err = conn_ask(path, &q, tls_view_take, &v, &end, 0);
 	status = exit_status(err, end.status);
