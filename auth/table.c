@@ -21,7 +21,7 @@ struct table {
 	struct entry		*entries;	/* secure; in the order of the file */
 	size_t			 room;		/* entries that fit */
 	size_t			 n;
-	const struct entry	**sorted;	/* by login */
+	const struct entry	**sorted;	/* secure; by login */
 	struct hash		 dummy;		/* of the commonest cost */
 	uint32_t		 iterations;
 };
@@ -120,7 +120,7 @@ read_lines(struct table *t, size_t n, struct table_error *e)
 static int
 sort(struct table *t, struct table_error *e)
 {
-	if ((t->sorted = calloc(t->n + 1, sizeof(t->sorted[0]))) == NULL)
+	if ((t->sorted = secure_alloc(t->room * sizeof(t->sorted[0]))) == NULL)
 		return (fail(e, 0, E_NOMEM, "no memory"));
 	for (size_t i = 0; i < t->n; i++)
 		t->sorted[i] = &t->entries[i];
@@ -203,7 +203,7 @@ table_free(struct table *t)
 		return;
 	secure_free(t->text, t->text_size);
 	secure_free(t->entries, t->room * sizeof(t->entries[0]));
-	free(t->sorted);
+	secure_free(t->sorted, t->room * sizeof(t->sorted[0]));
 	secure_free(t, sizeof(*t));
 }
 
