@@ -15,6 +15,7 @@ import pytest
 import certs
 import lib
 import peers
+from memory import holds
 
 NAME = "mx.local.example"
 
@@ -369,30 +370,6 @@ def test_keys_killed_under_load(start):
                 t.join()
         s.sendmail("a@client.example", ["bob@local.example"], "Subject: x\r\n\r\nhello\r\n")
     assert sorted(pid for name, pid in server.daemons() if name.startswith("postern-smtpd")) == smtpds
-
-
-def memory(pid):
-    "All of a process's memory that can be read, in pieces that overlap; queue's map of its store is a file, not memory."
-    step, overlap = 16 << 20, 512
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for line in maps:
-            low, high = (int(x, 16) for x in line.split()[0].split("-"))
-            if line.split()[1][0] != "r" or "[v" in line or line.rstrip().endswith("data.mdb"):
-                continue
-            for at in range(low, high, step):
-                with contextlib.suppress(OSError, ValueError, OverflowError):
-                    mem.seek(at)
-                    yield mem.read(min(high - at, step + overlap))
-
-
-def holds(pid, secrets):
-    "Which of these numbers are in its memory, most significant octet first or last."
-    found = set()
-    for piece in memory(pid):
-        for name, octets in secrets.items():
-            if octets in piece or octets[::-1] in piece or octets[8:40] in piece or octets[::-1][8:40] in piece:
-                found.add(name)
-    return found
 
 
 @pytest.mark.skipif(not lib.ROOT, reason="reads other processes' memory")
