@@ -82,7 +82,7 @@
 #define DOVECOT_ANSWER_MS	25000	/* one answer; it delays those to wrong passwords by some seconds itself */
 #define DOVECOT_BACKLOG_MAX	(1u << 20)	/* octets that it has not taken yet; more exchanges get SASL_TEMPORARY */
 #define DOVECOT_AGAIN_MS	1000	/* a new stream is asked of master after this, doubled up to ... */
-#define DOVECOT_AGAIN_MAX_MS	16000
+#define DOVECOT_AGAIN_MAX_MS	4000
 #define PAM_SLOTS		8	/* questions that PAM is asked at once */
 #define PAM_WAITING_MAX		256	/* questions that wait for that; more get SASL_TEMPORARY */
 #define PAM_TIME_S		20	/* seconds for one question, its wait not counted; then its process is killed */
