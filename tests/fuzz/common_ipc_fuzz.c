@@ -17,6 +17,7 @@
 
 static const unsigned rooms[] = {
 	ROOM_MASTER, ROOM_SMTPD, ROOM_QUEUE, ROOM_DELIVER, ROOM_RESOLVER, ROOM_CTL, ROOM_PICKUP, ROOM_KEYS,
+	ROOM_AUTH, ROOM_PAM,
 };
 
 #define NROOMS	(sizeof(rooms) / sizeof(rooms[0]))
