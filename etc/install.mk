@@ -5,7 +5,7 @@
 INSTALL ?= install
 doc_FILES = README.md LICENSE
 man8_FILES = master/posternd.8 ctl/posternctl.8 smtpd/postern-smtpd.8 queue/postern-queue.8 \
-	deliver/postern-deliver.8 resolver/postern-resolver.8 pickup/postern-pickup.8 keys/postern-keys.8 pam/postern-pam.8 \
+	deliver/postern-deliver.8 resolver/postern-resolver.8 pickup/postern-pickup.8 keys/postern-keys.8 auth/postern-auth.8 pam/postern-pam.8 \
 	conf/postern-conf.8
 man1_FILES = sendmail/sendmail.1
 man5_FILES = etc/postern.conf.5
