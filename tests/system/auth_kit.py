@@ -33,6 +33,27 @@ def scram_line(login, password, iterations=ITERATIONS):
     return f"{login}:{{SCRAM-SHA-256}}{iterations},{b64(salt)},{b64(stored)},{b64(key(b'Server Key'))}"
 
 
+def scram(c, login, password, mechanism="SCRAM-SHA-256", gs2="n,,", binding=b"", cbind=None):
+    "SCRAM by a lib.Raw (RFC 5802); the last reply.  cbind: what is said to be bound in place of gs2 and binding."
+    first = f"n={login},r=n{os.urandom(12).hex()}"
+    answer = c.say(f"AUTH {mechanism} {b64(gs2 + first)}")
+    if answer[:4] != "334 ":
+        return answer
+    challenge = base64.b64decode(answer[4:]).decode()
+    values = dict(word.split("=", 1) for word in challenge.split(","))
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(values["s"]), int(values["i"]))
+    key = hmac.digest(salted, b"Client Key", "sha256")
+    final = f"c={b64(gs2.encode() + binding if cbind is None else cbind)},r={values['r']}"
+    text = ",".join((first, challenge, final)).encode()
+    proof = bytes(a ^ b for a, b in zip(key, hmac.digest(hashlib.sha256(key).digest(), text, "sha256")))
+    answer = c.say(b64(f"{final},p={b64(proof)}"))
+    if answer[:4] != "334 ":
+        return answer
+    server = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), text, "sha256")
+    assert base64.b64decode(answer[4:]).decode() == f"v={b64(server)}"
+    return c.say("")
+
+
 def write_table(path, lines):
     "A password table as auth wants it: nobody else's to read."
     new = path.with_suffix(".new")

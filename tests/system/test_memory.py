@@ -2,9 +2,6 @@
 on, and not after it."""
 import base64
 import contextlib
-import hashlib
-import hmac
-import os
 import random
 import re
 import socket
@@ -93,19 +90,7 @@ def login_login(c, login, password):
 
 
 def login_scram(c, login, password):
-    nonce = "n" + "".join(RANDOM.choices(string.ascii_letters, k=20))
-    first = f"n={login},r={nonce}"
-    answer = c.say("AUTH SCRAM-SHA-256 " + kit.b64("n,," + first))
-    assert answer[:4] == "334 ", answer
-    challenge = base64.b64decode(answer[4:]).decode()
-    values = dict(word.split("=", 1) for word in challenge.split(","))
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(values["s"]), int(values["i"]))
-    client = hmac.digest(salted, b"Client Key", "sha256")
-    final = f"c=biws,r={values['r']}"
-    signature = hmac.digest(hashlib.sha256(client).digest(), ",".join((first, challenge, final)).encode(), "sha256")
-    proof = bytes(a ^ b for a, b in zip(client, signature))
-    answer = c.say(kit.b64(f"{final},p={kit.b64(proof)}"))
-    return c.say("") if answer[:4] == "334 " else answer
+    return kit.scram(c, login, password)
 
 
 LOGINS = {"plain": login_plain, "plain-later": login_plain_later, "login": login_login, "scram": login_scram}
