@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,8 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/log.h"
 #include "pam/pam.h"
+
+#define CLEAR_ROUNDS	100		/* a second: what does not die then waits for the kernel */
 
 static void
 close_above(int first)
@@ -84,6 +87,45 @@ wait_for(pid_t pid, unsigned seconds, int *status)
 	}
 }
 
+/* Every child that there is gets a signal; the kernel lists them. */
+static void
+kill_children(void)
+{
+	char	path[64], text[4096];
+	char	*p, *end;
+	ssize_t	n;
+	long	pid;
+	int	fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	for (p = text; (pid = strtol(p, &end, 10)) > 1 && end != p; p = end)
+		(void)kill((pid_t)pid, SIGKILL);
+}
+
+/* The asker, and the programs that a module has started: as orphans they are ours (PR_SET_CHILD_SUBREAPER). */
+static void
+clear_up(void)
+{
+	static const struct timespec	moment = { .tv_nsec = 10000000 };
+	pid_t				got;
+
+	for (int i = 0; i < CLEAR_ROUNDS; i++) {
+		while ((got = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (got == -1 && errno == ECHILD)
+			return;
+		kill_children();
+		(void)nanosleep(&moment, NULL);
+	}
+}
+
 static struct slot_answer
 serve_one(const struct slot_ask *ask, int fd, unsigned seconds)
 {
@@ -107,15 +149,9 @@ serve_one(const struct slot_ask *ask, int fd, unsigned seconds)
 	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && read(result[0], &a.code, 1) == 1)
 		a.end = SLOT_ANSWERED;
 	close(result[0]);
-	/* Programs that a module has started are in its group, or come to us as orphans. */
-	(void)kill(-pid, SIGKILL);
-	if (a.end == SLOT_TIMED_OUT) {
+	if (a.end == SLOT_TIMED_OUT)
 		(void)kill(pid, SIGKILL);
-		while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
-			;
-	}
-	while (waitpid(-1, &status, WNOHANG) > 0)
-		;
+	clear_up();
 	return (a);
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +45,10 @@ pam_ask(const struct slot_ask *ask)
 		exit(0);
 	if (strcmp(what, "kill") == 0)	/* somebody else's process */
 		return (kill(getppid(), SIGKILL) == -1 && errno == EPERM ? 0 : 9);
-	if (strcmp(what, "leave") == 0) {
+	if (strcmp(what, "leave") == 0 || strcmp(what, "daemon") == 0) {
 		if (fork() == 0) {
+			if (what[0] == 'd' && (setsid() == -1 || fork() != 0))
+				_exit(0);
 			for (;;)
 				pause();
 		}
@@ -152,9 +155,14 @@ orphans(void **state)
 {
 	char	c;
 
+	struct pollfd	p = { .fd = left[0], .events = POLLIN };
+
 	assert_int_equal(ask("leave", "").code, 0);
+	assert_int_equal(ask("daemon", "").code, 0);
+	assert_int_equal(ask("ok", "sesame").code, 0);
 	close(fd);
 	fd = -1;
+	assert_int_equal(poll(&p, 1, 5000), 1);
 	assert_int_equal(read(left[0], &c, 1), 0);	/* the slot and all of it have gone */
 }
 
