@@ -1,6 +1,7 @@
 """Certificates and keys, from the files to postern-keys: what is refused and why, renewal, and a process that is killed."""
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -246,3 +247,55 @@ def test_listener_without_certificate(postern):
 def test_certificate_that_only_root_may_read(tls):
     (tls.certs / "ec.pem").chmod(0o600)
     refuses(tls, r'postern.conf:\d+: certificate: "\S*ec.pem": permission denied: certificates are read by the user postern-conf')
+
+
+# ---- AUTH, logins, policies and authorities: what the checker says with files around it ----
+
+AUTH = ('listener "s" { address = "127.0.0.1" port = %d tls = "starttls" auth = true %s }\n'
+        'auth { passwd = "%s/passwd" }\n')
+
+
+@pytest.mark.parametrize("case", ["ca_only_root", "ca_missing", "ca_empty", "ca_key", "clear", "two_sources", "no_client_ca",
+                                  "weak_policy", "no_such_login"])
+def test_auth_checks(tls, case):
+    "Each with its line, before anything starts."
+    more, want = {
+        "ca_only_root": ('tls-ca = "%s/ca.pem"\n', r'postern.conf:\d+: tls-ca: "\S*ca.pem": permission denied'),
+        "ca_missing": ('tls-ca = "%s/none.pem"\n', r'postern.conf:\d+: tls-ca: "\S*none.pem": No such file'),
+        "ca_empty": ('client-ca = "%s/empty.pem"\n', r'postern.conf:\d+: client-ca: "\S*empty.pem": no certificate in PEM'),
+        "ca_key": ('client-ca = "%s/both.pem"\n', r'postern.conf:\d+: client-ca: "\S*both.pem": it holds a private key too'),
+        "clear": ('listener "s" { address = "0.0.0.0" port = 1 auth = true }\nauth { pam = "x" }\n',
+                  r'postern.conf:\d+: listener "s": auth needs tls = "starttls"'),
+        "two_sources": ('auth { pam = "x" dovecot = "/d" }\n', r"postern.conf:\d+: pam: auth has dovecot on line \d+ already"),
+        "no_client_ca": (AUTH % (free_port(), "client-certificates = true", "/etc"),
+                         r'postern.conf:\d+: listener "s": client-certificates need those who may sign them'),
+        "weak_policy": ('login "o" { user = "u" password-file = "/f" }\nroute "*" { via = "smtp:o@[h.example]:587" }\n'
+                        'tls-policy "h.example" { level = "encrypt" }\n',
+                        r'postern.conf:\d+: via: "smtp:o@\[h.example\]:587": a password goes only to a host that is known'),
+        "no_such_login": ('route "*" { via = "smtps:o@[h.example]" }\n', r'there is no section login "o"'),
+    }[case]
+    if case == "ca_only_root" and not ROOT:
+        pytest.skip("as an ordinary user the checker is that user")
+    make_pair(tls.certs, "ca")
+    if case == "ca_only_root":
+        (tls.certs / "ca.pem").chmod(0o600)
+    (tls.certs / "empty.pem").write_text("")
+    (tls.certs / "both.pem").write_bytes((tls.certs / "ca.pem").read_bytes() + (tls.certs / "ca.key").read_bytes())
+    for name in ("empty.pem", "both.pem"):
+        (tls.certs / name).chmod(0o644)
+    tls.write_conf(section(tls.certs, "rsa", "ec") + (more % tls.certs if "%s" in more else more))
+    refuses(tls, want)
+
+
+def test_auth_is_refused_at_reload(tls):
+    "A reload with a mistake leaves all as it is; one of policies and authorities alone takes effect."
+    tls.start()
+    good = section(tls.certs, "rsa", "ec")
+    tls.write_conf(good + 'tls-policy "a.example" { level = "fingerprint" }\n')
+    os.kill(tls.proc.pid, signal.SIGHUP)    # posternctl would look for the socket in this very text
+    tls.wait_log(r'postern.conf:\d+: tls-policy "a.example": level "fingerprint" needs fingerprints')
+    tls.wait_log(r"reload refused: the configuration in force stays \(generation=1\)")
+    make_pair(tls.certs, "ca")
+    tls.write_conf(good + f'tls-ca = "{tls.certs}/ca.pem"\ntls-policy "a.example" {{ level = "verify" }}\n')
+    tls.ctl("reload")
+    assert [d["state"] for d in tls.json("status")["daemons"]] == ["running"] * len(tls.daemons())
