@@ -164,7 +164,7 @@ static int
 allowed(struct smtp_session *s)
 {
 	if (!smtp_auth_listener(s))
-		smtp_refuse(s, 502, "5.5.1", "no AUTH here");
+		smtp_refuse(s, 503, "5.5.1", "no AUTH here");
 	else if (!s->esmtp)
 		smtp_refuse(s, 503, "5.5.1", "EHLO first");
 	else if (s->login[0] != '\0')

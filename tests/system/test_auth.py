@@ -187,7 +187,7 @@ def test_offers(start):
             assert s.vrfy("alice")[0] == 530
     with smtplib.SMTP("127.0.0.1", server.mx_port, "client.example") as s:
         s.ehlo()
-        assert not offered(s) and s.docmd("AUTH", "PLAIN")[0] == 502
+        assert not offered(s) and s.docmd("AUTH", "PLAIN")[0] == 503
         assert s.mail("alice@local.example")[0] == 250
 
 

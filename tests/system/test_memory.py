@@ -164,7 +164,7 @@ def test_password_gone_astray(server, tls):
     with contextlib.ExitStack() as stack:
         client = lambda port: stack.enter_context(Client(port, tls))
         mx, own = client(server.mx_port), server.clear_port if tls == "none" else server.port
-        assert mx.say("AUTH PLAIN " + kit.plain("alice", new()))[:3] == "502"
+        assert mx.say("AUTH PLAIN " + kit.plain("alice", new()))[:3] == "503"
         assert mx.say(kit.b64(new()))[:3] == "500"
         mx.send(f"AUTH PLAIN {kit.plain('alice', new())}".encode())         # and no line end
         c = client(own)
