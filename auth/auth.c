@@ -85,21 +85,15 @@ read_table(struct room *room, const char *path)
 static int
 on_check(struct room *room, const struct conf *next, uint64_t generation)
 {
-	int	err = E_OK;
+	int	err;
 
 	table_free(auth.coming);
 	auth.coming = NULL;
-	if (next->auth.passwd_path[0] != '\0')
+	if ((err = credential_check(room, next, generation)) == E_OK && next->auth.passwd_path[0] != '\0')
 		err = read_table(room, next->auth.passwd_path);
 	if (auth.file != 0)
 		close(auth.file);
 	auth.file = 0;
-	if (err == E_OK)
-		err = credential_check(room, next, generation);
-	if (err != E_OK) {
-		table_free(auth.coming);
-		auth.coming = NULL;
-	}
 	return (err);
 }
 

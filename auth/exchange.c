@@ -71,13 +71,12 @@ forget(struct exchange *x)
 /* ---- answers ---- */
 
 static void
-log_barred(const struct exchange *x, unsigned reached)
+log_barred(const struct sasl_env *env, const struct net_addr *a, const char *who, unsigned reached)
 {
-	const struct sasl_env	*env = x->peer->env;
-	char			 client[NET_ADDR_STRLEN], login[4 * LOGIN_MAX + 1];
+	char	client[NET_ADDR_STRLEN], login[4 * LOGIN_MAX + 1];
 
-	(void)net_addr_str(&x->client, client);
-	(void)text_escape(login, sizeof(login), slice_str(x->login));
+	(void)net_addr_str(a, client);
+	(void)text_escape(login, sizeof(login), slice_str(who));
 	if ((reached & BARRED(FAILURE_ADDRESS)) != 0)
 		log_warn("locked-out client=%s failures=%u for=%us", client, (unsigned)env->limits.max,
 		    (unsigned)(env->limits.window_ms / 1000));
@@ -88,15 +87,21 @@ log_barred(const struct exchange *x, unsigned reached)
 }
 
 static uint32_t
-count_failure(struct exchange *x)
+count_failure(struct sasl_env *env, const struct net_addr *client, const char *login)
 {
-	struct sasl_env	*env = x->peer->env;
-	unsigned	 reached;
-	uint32_t	 wait = failures_add(env->failures, &env->limits, &x->client, slice_str(x->login), env->now(), &reached);
+	unsigned	reached;
+	uint32_t	wait = failures_add(env->failures, &env->limits, client, slice_str(login), env->now(), &reached);
 
 	if (reached != 0)
-		log_barred(x, reached);
+		log_barred(env, client, login, reached);
 	return (wait);
+}
+
+void
+exchange_unheard(struct sasl_env *env, const struct net_addr *client, const char *login)
+{
+	env->counter[COUNT_FAILED]++;
+	(void)count_failure(env, client, login);
 }
 
 static void
@@ -131,7 +136,7 @@ auth_checked(struct exchange *x, enum sasl_status status, const char *login, str
 	if (m.status == SASL_OK)
 		failures_success(env->failures, &env->limits, &x->client, slice_str(x->login), env->now());
 	if (m.status == SASL_FAILED) {
-		m.wait_ms = count_failure(x);
+		m.wait_ms = count_failure(env, &x->client, x->login);
 		memcpy(m.login, x->login, sizeof(m.login));
 	}
 	env->counter[counts[m.status]]++;

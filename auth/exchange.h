@@ -40,5 +40,7 @@ void	exchange_end(struct auth_peer *, uint32_t id);		/* unknown: it was over alr
 void	exchange_end_all(struct auth_peer *);			/* the peer has gone */
 /* Past the failure limits: 1, and x was answered and is gone. */
 int	exchange_barred(struct exchange *);
+/* A wrong password whose client has gone meanwhile: it counts all the same. */
+void	exchange_unheard(struct sasl_env *, const struct net_addr *client, const char *login);
 
 #endif

@@ -18,6 +18,9 @@
 struct job {
 	struct work	 work;
 	struct exchange	*x;
+	struct sasl_env	*env;		/* for when x has gone: */
+	struct net_addr	 client;
+	char		 login[LOGIN_MAX + 1];
 	int		 known, result;
 	struct hash	 hash;
 	size_t		 len;
@@ -77,11 +80,14 @@ static void
 on_done(struct work *w)
 {
 	struct job	*j = (struct job *)w;
-	struct exchange	*x = w->dropped ? NULL : j->x;
-	int		 result = j->result;
+	struct exchange	*x = j->x;
+	int		 result = j->result, dropped = w->dropped;
 
+	/* Who hangs up before he is told has cost a hash, too. */
+	if (dropped && result == E_DENIED)
+		exchange_unheard(j->env, &j->client, j->login);
 	job_free(j);
-	if (x == NULL)
+	if (dropped)
 		return;
 	x->backend_arg = NULL;
 	if (result == E_IO)
@@ -102,6 +108,9 @@ check(struct exchange *x, struct slice login, struct slice password)
 	unused = j->next_free;
 	j->work = (struct work){ .begin = on_begin, .run = on_run, .done = on_done };
 	j->x = x;
+	j->env = x->peer->env;
+	j->client = x->client;
+	memcpy(j->login, x->login, sizeof(j->login));
 	j->known = table_find(t, login, &j->hash);
 	j->len = password.n;
 	memcpy(j->password, password.p, password.n);
