@@ -69,7 +69,7 @@ int
 ca_read(struct ca *ca, const char *pem, int64_t now, struct arena *mem, char why[static CERT_WHY_MAX])
 {
 	BIO	*in, *out;
-	char	*p, *copy;
+	char	*p;
 	long	 n;
 	int	 ok;
 
@@ -85,10 +85,10 @@ ca_read(struct ca *ca, const char *pem, int64_t now, struct arena *mem, char why
 		ok = 0;
 	}
 	if (ok) {
-		if ((copy = arena_alloc(mem, (size_t)n)) == NULL)
+		if (BIO_write(out, "", 1) != 1)	/* its NUL */
 			mem_none();
-		memcpy(copy, p, (size_t)n);
-		ca->pem = slice_make(copy, (size_t)n);
+		(void)BIO_get_mem_data(out, &p);
+		ca->pem = slice_make(mem_strdup(mem, p), (size_t)n);
 	}
 	BIO_free(in);
 	BIO_free(out);
