@@ -7,9 +7,11 @@ import pytest
 
 import certs
 import lib
+import peers
 from test_nexthop import TIMES
 from tls_hop import TlsHop, context
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")     # TLS 1.0, by Python
 ONCE = 'queue { retry = { "1h" } }\n'
 SOON = 'queue { retry = { "1s" } }\n'
 NAME = "hop.example"
@@ -354,3 +356,69 @@ def test_versions(start, tls_hop, pair, level, policy_level, versions):
         line = outcome(server, msgid, "delivered" if good else "tempfail")
         assert good or ("stage=tls" in line and sink.clear_mail == 0), line
         server.stop()
+
+
+# ---- several hosts ----
+
+@pytest.mark.parametrize("how", ["bare", "drop", "expired"])
+def test_another_host_may_do(postern, tls_hop, pairs, authority, folder, how):
+    "Required TLS fails at the better host: the mail goes to the other one at once, never in clear."
+    port = lib.free_port()
+    kind = {"bare": dict(under=()), "drop": dict(script=at("starttls", "drop")), "expired": {}}[how]
+    first = tls_hop(pairs["expired" if how == "expired" else "good"], "127.0.0.11", port, **kind)
+    second = tls_hop(pairs["good"], "127.0.0.12", port)
+    ca = folder / "ca.pem"
+    ca.write_bytes(authority.file.read_bytes())
+    ca.chmod(0o644)
+    zone = "@ MX 10 one\n@ MX 20 two\none A 127.0.0.11\ntwo A 127.0.0.12\n"
+    with lib.Nsd(folder / "nsd", {"two.test": zone}) as nsd:
+        server = postern(ONCE + f'deliver {{ port = {port} }}\ntls-ca = "{ca}"\n' + nsd.stub_conf(["two.test"])
+                         + policy("verify", f'names = {{ "{NAME}" }}', "two.test"))
+        line = outcome(server, server.send(to="x@two.test"), "delivered")
+    assert "two.two.test[127.0.0.12]" in line and "verified by ca" in line
+    assert first.sessions == 1 and first.clear_mail == 0 and not first.messages and second.clear_mail == 0
+
+
+def test_names_by_default(postern, tls_hop, authority, folder):
+    "MX records that nobody has signed: the certificate is for the domain (RFC 7817 3), and the host's name proves nothing."
+    port = lib.free_port()
+    tls_hop(authority.issue("domain", "own.test"), "127.0.0.11", port)
+    tls_hop(authority.issue("hostname", "mx.other.test"), "127.0.0.12", port)
+    ca = folder / "ca.pem"
+    ca.write_bytes(authority.file.read_bytes())
+    ca.chmod(0o644)
+    zones = {"own.test": "@ MX 10 mx\nmx A 127.0.0.11\n", "other.test": "@ MX 10 mx\nmx A 127.0.0.12\n"}
+    with lib.Nsd(folder / "nsd", zones) as nsd:
+        server = postern(ONCE + f'deliver {{ port = {port} }}\ntls-ca = "{ca}"\n' + nsd.stub_conf(list(zones))
+                         + policy("verify", "", "*"))
+        assert "verified by ca" in outcome(server, server.send(to="x@own.test"), "delivered")
+        assert "the certificate is for mx.other.test, wanted is other.test" in outcome(server, server.send(to="x@other.test"))
+
+
+# ---- Postfix ----
+
+@pytest.mark.skipif(not lib.ROOT, reason="a private Postfix needs root")
+@pytest.mark.parametrize("protocols,version", [(">=TLSv1.3", "TLSv1.3"), ("TLSv1.2", "TLSv1.2")], ids=["1.3", "1.2"])
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_at_a_postfix(start, folder, authority, pair, protocols, version, scheme):
+    port = lib.free_port()
+    with peers.Postfix(folder / "postfix", extra=f"""
+smtpd_tls_security_level = {"encrypt" if scheme == "smtp" else "may"}
+smtpd_tls_protocols = {protocols}
+smtpd_tls_mandatory_protocols = {protocols}
+smtpd_tls_cert_file = {pair[0]}
+smtpd_tls_key_file = {pair[1]}
+smtpd_tls_loglevel = 1
+smtpd_tls_session_cache_database = btree:{folder}/postfix/data/scache
+""", services=f"127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes\n") as postfix:
+        server = start(None, policy("verify", f'names = {{ "{NAME}" }}'), times='deliver { idle = "1s" }\n',
+                       via=f"{scheme}:[127.0.0.1]:{postfix.port if scheme == 'smtp' else port}")
+        body = b"Subject: t\r\n\r\n" + b"z" * 70 + b"\r\n" + b"." * 70 + b"\r\n"
+        for n, size in ((1, 1), (2, 20000)):
+            line = outcome(server, server.send(to=f"{n}@postfix.example", body=body * size), "delivered", 1)
+            assert f'tls="{version} ' in line and "verified by ca" in line and (", resumed" in line) == (n == 2), line
+            lib.wait_for("the mail", lambda: len(postfix.mail()) == n)
+            time.sleep(1.5)
+        log = (postfix.dir / "log").read_text()
+        assert re.search(rf"TLS connection (established|reused) from localhost\[127.0.0.1\]: {re.escape(version)}|"
+                         rf"TLS connection established from .*: {re.escape(version)}", log), log[-2000:]
