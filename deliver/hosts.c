@@ -322,14 +322,19 @@ dane_over(struct hosts *h, struct host *host)
 		h->ttl = host->dane.ttl;
 }
 
+/* What cannot be looked for is not "none" (R12): the host has addresses by now, and would be spoken to without DANE. */
 static int
 dane_start(struct hosts *h, struct host *host, const struct ipc_dns_answer *a)
 {
 	const struct dane_host what = { .host = host->name, .port = h->port, .by_mx = h->by_mx,
 	    .mx_secure = h->mx_secure, .nexthop = h->domain, .nexthop_end = h->domain_end };
 
-	if ((host->search = arena_alloc(&h->mem, sizeof(*host->search))) == NULL)
-		return (E_NOMEM);
+	if ((host->search = arena_alloc(&h->mem, sizeof(*host->search))) == NULL) {
+		host->dane.status = DANE_FAILED;
+		host->dane.why = "out of memory";
+		h->ttl = 0;
+		return (E_OK);
+	}
 	dane_begin(host->search, &h->mem, &what, a);
 	if (host->search->step == DANE_DONE)
 		dane_over(h, host);

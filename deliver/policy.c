@@ -166,9 +166,15 @@ want_dane(struct making *m, int only)
 		m->because = "resolver { trust-anchor } is empty, so nothing tells what is signed";
 	else
 		m->because = f != NULL && f->why[0] != '\0' ? f->why : "no TLSA records were looked for";
-	if (f == NULL || f->why[0] == '\0' || a->conf->resolver.trust_anchor[0] == '\0') {
+	if (a->conf->resolver.trust_anchor[0] == '\0') {
 		if (only)
 			bar_only(m, m->because);
+		return (E_OK);
+	}
+	if (f == NULL || f->why[0] == '\0') {
+		/* A reload that asks for DANE came between: the next attempt looks (R12). */
+		(void)snprintf(text, sizeof(text), "DANE (%s): %s yet", m->p->rule, m->because);
+		bar(m, (struct enhanced){ 4, 7, 5 }, text);
 		return (E_OK);
 	}
 	switch (f->status) {

@@ -461,6 +461,19 @@ dane(void **state)
 		assert_int_equal(h.host[0].dane.why[0] != '\0', wanted);
 		hosts_clear(&h);
 	}
+	/* Memory for its addresses, and none for the search: not as if there were no records (R12, G7). */
+	hosts_init(&h, HOP_SMTP, 25);
+	h.dane = 1;
+	assert_int_equal(hosts_from_name(&h, "a.example"), E_OK);
+	h.mem.cap = h.mem.used + 64;
+	a = addrs("192.0.2.1");
+	a.secure = 1;
+	set(&h, "a.example", a);
+	assert_int_equal(h.host[0].state, HOST_GOOD);
+	assert_int_equal(h.host[0].dane.status, DANE_FAILED);
+	assert_string_equal(h.host[0].dane.why, "out of memory");
+	assert_int_equal(h.ttl, 0);
+	hosts_clear(&h);
 	/* A host that is cut off while its records are asked for. */
 	a = mx("10 a.example,10 b.example");
 	hosts_init(&h, HOP_MX, 25);
