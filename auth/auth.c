@@ -1,5 +1,6 @@
 /*
- * auth.c -- the room: snapshots with their secrets, peers, which backend serves (see auth.h).  Shell.
+ * auth.c -- the room: snapshots with their secrets, peers, which backend serves (see auth.h).
+ * Shell.
  */
 #include "auth/auth.h"
 
@@ -33,12 +34,14 @@ static struct {
 	struct smtpd		*peers;
 	struct table		*table;		/* in use; NULL: none */
 	struct table		*coming;	/* read, of a snapshot that is checked but not used yet */
-	int			 file;		/* table of the snapshot that comes next; 0 none: descriptors 0 to 3 are taken */
+	/* Table of the snapshot that comes next; 0 none: descriptors 0 to 3 are taken. */
+	int			 file;
 } auth;
 
 /* ---- snapshots ---- */
 
-/* The secrets come before the snapshot that they belong to, so that one answer (CONF_READY) covers all. */
+/* The secrets come before the snapshot that they belong to, so that one answer (CONF_READY) covers
+ * all. */
 static void
 on_secret(struct room *room, const struct ipc_secret *m, int fd)
 {
@@ -100,8 +103,11 @@ on_check(struct room *room, const struct conf *next, uint64_t generation)
 static const struct backend *
 backend_of(const struct conf *c)
 {
-	return (c->auth.passwd_path[0] != '\0' ? &passwd_backend : c->auth.dovecot_path[0] != '\0' ? &dovecot_backend :
-	    c->auth.pam_service[0] != '\0' ? &pam_backend : NULL);
+	if (c->auth.passwd_path[0] != '\0')
+		return (&passwd_backend);
+	if (c->auth.dovecot_path[0] != '\0')
+		return (&dovecot_backend);
+	return (c->auth.pam_service[0] != '\0' ? &pam_backend : NULL);
 }
 
 static void

@@ -82,15 +82,16 @@ log_barred(const struct sasl_env *env, const struct net_addr *a, const char *who
 		    (unsigned)(env->limits.window_ms / 1000));
 	if ((reached & (BARRED(FAILURE_LOGIN) | BARRED(FAILURE_PAIR))) != 0)
 		log_warn("locked-out login=\"%s\" %s=%s failures=%u for=%us", login,
-		    (reached & BARRED(FAILURE_LOGIN)) != 0 ? "last-client" : "client", client, (unsigned)env->limits.max,
-		    (unsigned)(env->limits.window_ms / 1000));
+		    (reached & BARRED(FAILURE_LOGIN)) != 0 ? "last-client" : "client", client,
+		    (unsigned)env->limits.max, (unsigned)(env->limits.window_ms / 1000));
 }
 
 static uint32_t
 count_failure(struct sasl_env *env, const struct net_addr *client, const char *login)
 {
 	unsigned	reached;
-	uint32_t	wait = failures_add(env->failures, &env->limits, client, slice_str(login), env->now(), &reached);
+	uint32_t	wait = failures_add(env->failures, &env->limits, client, slice_str(login),
+			    env->now(), &reached);
 
 	if (reached != 0)
 		log_barred(env, client, login, reached);
@@ -124,7 +125,8 @@ void
 auth_checked(struct exchange *x, enum sasl_status status, const char *login, struct slice data)
 {
 	static const unsigned	 counts[SASL_STATUSES] = {
-		[SASL_OK] = COUNT_OK, [SASL_FAILED] = COUNT_FAILED, [SASL_BAD] = COUNT_BAD, [SASL_TEMPORARY] = COUNT_TEMPORARY,
+		[SASL_OK] = COUNT_OK, [SASL_FAILED] = COUNT_FAILED, [SASL_BAD] = COUNT_BAD,
+		[SASL_TEMPORARY] = COUNT_TEMPORARY,
 	};
 	struct sasl_env		*env = x->peer->env;
 	struct ipc_sasl_answer	 m = { .status = (uint8_t)status, .data = data };
@@ -159,7 +161,8 @@ exchange_barred(struct exchange *x)
 	if (failures_barred(env->failures, &env->limits, &x->client, slice_str(x->login), env->now()) == 0)
 		return (0);
 	env->counter[COUNT_LIMITED]++;
-	memcpy(m.login, x->login, sizeof(m.login));	/* for smtpd's log: this one was refused for its failures */
+	/* For smtpd's log: this one was refused for its failures. */
+	memcpy(m.login, x->login, sizeof(m.login));
 	answer(x, &m);
 	forget(x);
 	return (1);
@@ -247,7 +250,8 @@ scram_failed(struct exchange *x, int err)
 {
 	char	client[NET_ADDR_STRLEN], login[4 * LOGIN_MAX + 1];
 
-	/* A wrong password is smtpd's to log; all else says something of client, server or what is between them. */
+	/* A wrong password is smtpd's to log; all else says something of client, server or what is
+	 * between them. */
 	if (err == E_DENIED && strcmp(x->scram->error, "invalid-proof") != 0)
 		log_info("scram client=%s login=\"%s\" error=%s", net_addr_str(&x->client, client),
 		    text_escape(login, sizeof(login), slice_str(x->login)), x->scram->error);
@@ -358,7 +362,7 @@ begin(struct exchange *x, const struct ipc_sasl *m)
 	int		offered = 0;
 
 	switch (x->mechanism) {
-	case SASL_EXTERNAL:	/* of a certificate that smtpd has checked; a name that can be no login is nobody */
+	case SASL_EXTERNAL:	/* of a checked certificate; a name that can be no login is nobody */
 		if (sasl_login(x->login, slice_str(m->external)) != E_OK)
 			x->login[0] = '\0';
 		return (1);
@@ -383,7 +387,8 @@ on_first(struct auth_peer *p, const struct ipc_sasl *m)
 	if (find(p, m->id) != NULL || (!m->initial && m->data.n != 0))
 		return (E_PROTO);
 	/* The two may have different snapshots in use for a moment. */
-	if (p->env->backend == NULL || (p->env->mechanisms & 1u << m->mechanism) == 0 || (x = open_new(p, m)) == NULL) {
+	if (p->env->backend == NULL || (p->env->mechanisms & 1u << m->mechanism) == 0 ||
+	    (x = open_new(p, m)) == NULL) {
 		p->env->counter[COUNT_TEMPORARY]++;
 		p->answer(p, &no);
 		return (E_OK);

@@ -1,8 +1,10 @@
 /*
- * exchange.h -- what smtpd says of one login, step by step, and what it hears (core; backends, time and chance are the caller's).
+ * exchange.h -- what smtpd says of one login, step by step, and what it hears (core; backends, time
+ * and chance are the caller's).
  *
- * An exchange is open from its first message to an answer other than SASL_CONTINUE, or to SASL_END.  Between a step and its answer the
- * peer says nothing of it but SASL_END.  What the client said of passwords is on the stack alone, and wiped.
+ * An exchange is open from its first message to an answer other than SASL_CONTINUE, or to
+ * SASL_END.  Between a step and its answer the peer says nothing of it but SASL_END.  What the
+ * client said of passwords is on the stack alone, and wiped.
  */
 #ifndef AUTH_EXCHANGE_H
 #define AUTH_EXCHANGE_H
@@ -21,7 +23,8 @@ struct sasl_env {			/* what all exchanges share */
 	unsigned		 mechanisms;	/* 1 << enum sasl_mechanism: on offer */
 	struct failures		*failures;
 	struct failure_limits	 limits;
-	uint8_t			 secret[SCRAM_KEY_LEN];	/* of this process: salts of those who are not there */
+	/* Of this process: salts of those who are not there. */
+	uint8_t			 secret[SCRAM_KEY_LEN];
 	uint64_t		(*now)(void);		/* monotonic, ms */
 	int			(*random)(uint8_t *, size_t);	/* E_OK, E_IO */
 	uint64_t		*counter;		/* COUNTS */

@@ -10,7 +10,7 @@
 #define BUCKETS	65536		/* a power of two */
 
 struct count {
-	uint64_t	key;		/* SipHash of kind, address and login: nobody outside can make two alike */
+	uint64_t	key;		/* SipHash: nobody outside can make two alike */
 	uint64_t	since;		/* failures: when the window began; friends: the last success */
 	uint32_t	n;
 	uint32_t	chain;		/* the next one of the bucket */
@@ -161,7 +161,8 @@ failures_new(void)
 {
 	struct failures	*f = calloc(1, sizeof(*f));
 
-	if (f != NULL && memory_open(&f->failed, AUTH_FAILURES_MAX) && memory_open(&f->friends, AUTH_FRIENDS_MAX))
+	if (f != NULL && memory_open(&f->failed, AUTH_FAILURES_MAX) &&
+	    memory_open(&f->friends, AUTH_FRIENDS_MAX))
 		return (f);
 	failures_free(f);
 	return (NULL);
@@ -178,7 +179,8 @@ failures_free(struct failures *f)
 }
 
 unsigned
-failures_barred(struct failures *f, const struct failure_limits *lim, const struct net_addr *a, struct slice login, uint64_t now)
+failures_barred(struct failures *f, const struct failure_limits *lim, const struct net_addr *a,
+    struct slice login, uint64_t now)
 {
 	const uint64_t	pair = key_of(FAILURE_PAIR, a, login);
 	unsigned	barred = 0;
@@ -196,7 +198,8 @@ failures_barred(struct failures *f, const struct failure_limits *lim, const stru
 
 /* The count after this failure. */
 static uint32_t
-add(struct failures *f, const struct failure_limits *lim, enum failure_kind kind, uint64_t key, uint64_t now, unsigned *reached)
+add(struct failures *f, const struct failure_limits *lim, enum failure_kind kind, uint64_t key,
+    uint64_t now, unsigned *reached)
 {
 	struct count	*c = touch(&f->failed, key);
 
@@ -223,8 +226,8 @@ delay(uint32_t n)
 }
 
 uint32_t
-failures_add(struct failures *f, const struct failure_limits *lim, const struct net_addr *a, struct slice login, uint64_t now,
-    unsigned *reached)
+failures_add(struct failures *f, const struct failure_limits *lim, const struct net_addr *a,
+    struct slice login, uint64_t now, unsigned *reached)
 {
 	const uint64_t	pair = key_of(FAILURE_PAIR, a, login);
 	uint32_t	most, n;
@@ -233,8 +236,11 @@ failures_add(struct failures *f, const struct failure_limits *lim, const struct 
 	most = add(f, lim, FAILURE_PAIR, pair, now, reached);
 	if (is_friend(f, pair, now))
 		return (delay(most));
-	if (address_counts(a) && (n = add(f, lim, FAILURE_ADDRESS, key_of(FAILURE_ADDRESS, a, login), now, reached)) > most)
-		most = n;
+	if (address_counts(a)) {
+		n = add(f, lim, FAILURE_ADDRESS, key_of(FAILURE_ADDRESS, a, login), now, reached);
+		if (n > most)
+			most = n;
+	}
 	if ((n = add(f, lim, FAILURE_LOGIN, key_of(FAILURE_LOGIN, a, login), now, reached)) > most)
 		most = n;
 	return (delay(most));
@@ -250,7 +256,8 @@ take_back(struct failures *f, uint64_t key, uint32_t n)
 }
 
 void
-failures_success(struct failures *f, const struct failure_limits *lim, const struct net_addr *a, struct slice login, uint64_t now)
+failures_success(struct failures *f, const struct failure_limits *lim, const struct net_addr *a,
+    struct slice login, uint64_t now)
 {
 	const uint64_t	pair = key_of(FAILURE_PAIR, a, login);
 	const uint32_t	failed = count_now(f, lim, pair, now);

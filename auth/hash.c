@@ -104,9 +104,11 @@ parse_sha(struct hash *h, struct slice s, size_t len, const char **why)
 	h->cost_len = 3;
 	s = behind(s, 3);
 	if (starts(s, rounds)) {
-		for (i = sizeof(rounds) - 1; i < s.n && s.p[i] >= '0' && s.p[i] <= '9' && n <= SHA_ROUNDS_MAX; i++)
+		for (i = sizeof(rounds) - 1; i < s.n && s.p[i] >= '0' && s.p[i] <= '9' &&
+		    n <= SHA_ROUNDS_MAX; i++)
 			n = n * 10 + (uint32_t)(s.p[i] - '0');
-		if (i == s.n || s.p[i] != '$' || s.p[sizeof(rounds) - 1] == '0' || n < SHA_ROUNDS_MIN || n > SHA_ROUNDS_MAX)
+		if (i == s.n || s.p[i] != '$' || s.p[sizeof(rounds) - 1] == '0' ||
+		    n < SHA_ROUNDS_MIN || n > SHA_ROUNDS_MAX)
 			return (fail(why, "the rounds of the SHA-crypt hash are not 1000 to 5000000"));
 		h->cost_len = (uint8_t)(h->cost_len + i + 1);
 		s = behind(s, i + 1);
@@ -114,7 +116,8 @@ parse_sha(struct hash *h, struct slice s, size_t len, const char **why)
 	return (salt_and_hash(s, 1, 16, len, why));
 }
 
-/* "j" and one digit each for log2(N) and r, as crypt_gensalt(3) makes them; N * r * 128 octets of memory. */
+/* "j" and one digit each for log2(N) and r, as crypt_gensalt(3) makes them; N * r * 128 octets of
+ * memory. */
 static int
 parse_yescrypt(struct hash *h, struct slice s, size_t prefix, const char **why)
 {
@@ -150,7 +153,8 @@ parse_crypt(struct hash *h, struct slice s, const char **why)
 		return (fail(why, "argon2: crypt(3) of this system cannot verify it"));
 	if (starts(s, "{"))
 		return (fail(why, "a scheme in braces that is not {SCRAM-SHA-256}"));
-	return (fail(why, "neither a hash that crypt(3) makes today ($y$, $2b$, $6$, $5$ and the like), nor {SCRAM-SHA-256}, nor \"!\""));
+	return (fail(why, "neither a hash that crypt(3) makes today ($y$, $2b$, $6$, $5$ and the like), "
+	    "nor {SCRAM-SHA-256}, nor \"!\""));
 }
 
 int
@@ -165,7 +169,8 @@ hash_parse(struct hash *h, struct slice s, const char **why)
 		h->kind = HASH_SCRAM;
 		if ((err = scram_entry_parse(&h->scram, s)) == E_OK)
 			return (E_OK);
-		return (fail(why, err == E_RANGE ? "the iterations of SCRAM are not 4096 to 10000000, or its salt not 1 to 64 octets" :
+		return (fail(why, err == E_RANGE ?
+		    "the iterations of SCRAM are not 4096 to 10000000, or its salt not 1 to 64 octets" :
 		    "not {SCRAM-SHA-256}iterations,salt,StoredKey,ServerKey with the last three in base64"));
 	}
 	if (s.n == 0)

@@ -1,7 +1,9 @@
 /*
- * passwd.c -- the password table as a backend (auth.h): each password is hashed by a worker.  Shell.
+ * passwd.c -- the password table as a backend (auth.h): each password is hashed by a worker.
+ * Shell.
  *
- * What is checked is a copy of the table's entry, so that a reload need not wait; for who is not there, of an entry as dear as most are.
+ * What is checked is a copy of the table's entry, so that a reload need not wait; for who is not
+ * there, of an entry as dear as most are.
  */
 #include <string.h>
 
@@ -13,7 +15,7 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define JOBS	(WORK_WAITING_MAX + 64)		/* all that wait, and those that run or were just dropped */
+#define JOBS	(WORK_WAITING_MAX + 64)	/* all that wait, and those that run or were just dropped */
 
 struct job {
 	struct work	 work;
@@ -92,7 +94,8 @@ on_done(struct work *w)
 	x->backend_arg = NULL;
 	if (result == E_IO)
 		log_warn("a password could not be checked: no memory for its hash");
-	auth_checked(x, result == E_OK ? SASL_OK : result == E_DENIED ? SASL_FAILED : SASL_TEMPORARY, NULL, SLICE_LIT(""));
+	auth_checked(x, result == E_OK ? SASL_OK : result == E_DENIED ? SASL_FAILED : SASL_TEMPORARY,
+	    NULL, SLICE_LIT(""));
 }
 
 static void

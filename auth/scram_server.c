@@ -7,7 +7,8 @@
 #include "auth/scram_server.h"
 #include "common/err.h"
 
-#define CHALLENGE_MAX	(SCRAM_MESSAGE_MAX + BASE64_LEN(SCRAM_NONCE_OCTETS) + BASE64_LEN(SCRAM_SALT_MAX) + 32)
+#define CHALLENGE_MAX	(SCRAM_MESSAGE_MAX + BASE64_LEN(SCRAM_NONCE_OCTETS) + \
+			BASE64_LEN(SCRAM_SALT_MAX) + 32)
 
 static int
 fail(struct scram_server *s, int err, const char *error)
@@ -74,7 +75,8 @@ value(struct slice attr)
 	return (slice_make(attr.p + 2, attr.n - 2));
 }
 
-/* What may follow the attributes that we know: unknown ones, which do not matter, but "m", which does. */
+/* What may follow the attributes that we know: unknown ones, which do not matter, but "m", which
+ * does. */
 static int
 extensions(struct scram_server *s, struct slice text)
 {
@@ -83,7 +85,8 @@ extensions(struct scram_server *s, struct slice text)
 
 	while (more) {
 		f = take(&text, &more);
-		if (f.n < 3 || f.p[1] != '=' || !((f.p[0] >= 'a' && f.p[0] <= 'z') || (f.p[0] >= 'A' && f.p[0] <= 'Z')) ||
+		if (f.n < 3 || f.p[1] != '=' ||
+		    !((f.p[0] >= 'a' && f.p[0] <= 'z') || (f.p[0] >= 'A' && f.p[0] <= 'Z')) ||
 		    memchr(f.p, '\0', f.n) != NULL || !sasl_is_utf8(f))
 			return (fail(s, E_SYNTAX, "invalid-encoding"));
 		if (f.p[0] == 'm')
@@ -124,7 +127,8 @@ cbind_flag(struct scram_server *s, struct slice flag)
 	if (slice_eq(flag, SLICE_LIT("n")) || slice_eq(flag, SLICE_LIT("y"))) {
 		if (s->plus)
 			return (fail(s, E_DENIED, "channel-bindings-dont-match"));
-		if (flag.p[0] == 'y' && s->offered)	/* who took the offer out of what the client saw? */
+		/* Who took the offer out of what the client saw? */
+		if (flag.p[0] == 'y' && s->offered)
 			return (fail(s, E_DENIED, "server-does-support-channel-binding"));
 		return (E_OK);
 	}
@@ -150,7 +154,8 @@ nonce_ok(struct slice s)
 	return (s.n != 0);
 }
 
-/* client-first-message-bare.  The login before the flag of channel binding, so that a failure has a name in the log. */
+/* client-first-message-bare.  The login before the flag of channel binding, so that a failure has a
+ * name in the log. */
 static int
 bare(struct scram_server *s, struct slice text)
 {
@@ -231,7 +236,8 @@ scram_server_challenge(struct scram_server *s, int known, const struct scram_ent
 	n += base64_encode(s->server_first + n, slice_make(nonce, SCRAM_NONCE_OCTETS));
 	s->nonce_n = n - 2;
 	(void)base64_encode(salt, slice_make(e->salt, e->salt_len));
-	n += (size_t)snprintf(s->server_first + n, CHALLENGE_MAX - n, ",s=%s,i=%u", salt, (unsigned)e->iterations);
+	n += (size_t)snprintf(s->server_first + n, CHALLENGE_MAX - n, ",s=%s,i=%u", salt,
+	    (unsigned)e->iterations);
 	s->server_first_n = n;
 	*out = slice_make(s->server_first, n);
 	return (E_OK);
@@ -239,7 +245,8 @@ scram_server_challenge(struct scram_server *s, int known, const struct scram_ent
 
 /* ---- the client's last message ---- */
 
-/* "c=" is the header of the first message and the binding that it names, in base64 (RFC 5802 5.1). */
+/* "c=" is the header of the first message and the binding that it names, in base64 (RFC 5802
+ * 5.1). */
 static int
 check_cbind(struct scram_server *s, struct slice text)
 {
@@ -253,7 +260,9 @@ check_cbind(struct scram_server *s, struct slice text)
 		memcpy(want + want_n, s->binding[s->bound], s->binding_len[s->bound]);
 		want_n += s->binding_len[s->bound];
 	}
-	return (n == want_n && scram_same(got, want, n) ? E_OK : fail(s, E_DENIED, "channel-bindings-dont-match"));
+	if (n != want_n || !scram_same(got, want, n))
+		return (fail(s, E_DENIED, "channel-bindings-dont-match"));
+	return (E_OK);
 }
 
 /* The proof is the last attribute; *text is left with what stands before it. */
@@ -268,14 +277,16 @@ take_proof(struct scram_server *s, struct slice *text, uint8_t proof[static SCRA
 		return (fail(s, E_SYNTAX, "invalid-encoding"));
 	at = (size_t)(comma - text->p);
 	f = slice_make(comma + 1, text->n - at - 1);
-	if (!is_attr(f, 'p') || base64_decode(proof, SCRAM_KEY_LEN, &n, value(f)) != E_OK || n != SCRAM_KEY_LEN)
+	if (!is_attr(f, 'p') || base64_decode(proof, SCRAM_KEY_LEN, &n, value(f)) != E_OK ||
+	    n != SCRAM_KEY_LEN)
 		return (fail(s, E_SYNTAX, "invalid-encoding"));
 	text->n = at;
 	return (E_OK);
 }
 
 int
-scram_server_final(struct scram_server *s, struct slice data, char dst[static SCRAM_FINAL_MAX + 1], size_t *len)
+scram_server_final(struct scram_server *s, struct slice data, char dst[static SCRAM_FINAL_MAX + 1],
+    size_t *len)
 {
 	struct scram_auth	a;
 	struct slice		rest = data, cbind, nonce;
@@ -316,7 +327,8 @@ scram_server_final(struct scram_server *s, struct slice data, char dst[static SC
 }
 
 int
-scram_fake(struct scram_entry *e, const uint8_t secret[static SCRAM_KEY_LEN], struct slice login, uint32_t iterations)
+scram_fake(struct scram_entry *e, const uint8_t secret[static SCRAM_KEY_LEN], struct slice login,
+    uint32_t iterations)
 {
 	uint8_t	salt[SCRAM_KEY_LEN];
 

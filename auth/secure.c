@@ -33,7 +33,8 @@ secure_alloc(size_t n)
 	(void)madvise(p, n, MADV_DONTDUMP);
 	if (mlock(p, n) == -1 && !warned) {
 		warned = 1;
-		log_warn("the memory of the passwords cannot be locked: RLIMIT_MEMLOCK is too small for it (LimitMEMLOCK in the unit)");
+		log_warn("the memory of the passwords cannot be locked: RLIMIT_MEMLOCK is too small for it "
+		    "(LimitMEMLOCK in the unit)");
 	}
 	return (p);
 }

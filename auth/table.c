@@ -127,7 +127,8 @@ sort(struct table *t, struct table_error *e)
 	qsort(t->sorted, t->n, sizeof(t->sorted[0]), entry_cmp);
 	for (size_t i = 1; i < t->n; i++) {
 		if (login_cmp(t->sorted[i - 1]->login, t->sorted[i]->login) == 0)
-			return (fail(e, t->sorted[i]->line, E_SYNTAX, "a login that stands on an earlier line too"));
+			return (fail(e, t->sorted[i]->line, E_SYNTAX,
+			    "a login that stands on an earlier line too"));
 	}
 	return (E_OK);
 }
@@ -136,7 +137,11 @@ sort(struct table *t, struct table_error *e)
 static void
 find_dummy(struct table *t)
 {
-	struct { char cost[HASH_COST_MAX + 1]; size_t n; const struct hash *hash; } costs[COSTS], *best = NULL, *scram = NULL;
+	struct {
+		char			 cost[HASH_COST_MAX + 1];
+		size_t			 n;
+		const struct hash	*hash;
+	}	costs[COSTS], *best = NULL, *scram = NULL;
 	size_t	ncosts = 0, i, j;
 	char	cost[HASH_COST_MAX + 1];
 

@@ -1,8 +1,9 @@
 /*
  * turns.h -- whose turn is next: a fair queue in two levels (core).
  *
- * Owners (smtpd processes) take turns, and within one its lanes (client addresses).  A lane is first in, first out.
- * Memory is that of the items and of one struct per lane that is not empty.  No locks: the caller's.
+ * Owners (smtpd processes) take turns, and within one its lanes (client addresses).  A lane is
+ * first in, first out.  Memory is that of the items and of one struct per lane that is not empty.
+ * No locks: the caller's.
  */
 #ifndef AUTH_TURNS_H
 #define AUTH_TURNS_H

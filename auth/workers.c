@@ -1,8 +1,9 @@
 /*
  * workers.c -- see workers.h.  Shell (threads).
  *
- * What waits is the loop's alone.  A mutex guards the two lists that loop and threads share, what is to be run and what has run;
- * at most as many pieces as there are threads are in them.  The loop hears of what has run by an event descriptor (uv_async_t).
+ * What waits is the loop's alone.  A mutex guards the two lists that loop and threads share, what
+ * is to be run and what has run; at most as many pieces as there are threads are in them.  The loop
+ * hears of what has run by an event descriptor (uv_async_t).
  */
 #include <errno.h>
 #include <pthread.h>
@@ -65,7 +66,7 @@ static void *
 worker(void *arg)
 {
 	const unsigned	 number = (unsigned)(uintptr_t)arg;
-	void		*scratch = pool.scratch[number];	/* set before this thread began, and not changed while it lives */
+	void		*scratch = pool.scratch[number];	/* stays while this thread lives */
 	struct work	*w;
 
 	(void)pthread_mutex_lock(&pool.lock);
@@ -166,7 +167,8 @@ set_wanted(unsigned n)
 	(void)pthread_mutex_unlock(&pool.lock);
 }
 
-/* Each ends what it is at: as long as one hash takes.  What was given to none of them is run by those that stay, or never. */
+/* Each ends what it is at: as long as one hash takes.  What was given to none of them is run by
+ * those that stay, or never. */
 static void
 end_above(unsigned n)
 {

@@ -16,11 +16,13 @@
 #define NOTHING		SLICE_LIT("")
 
 static int
-hmac(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN], const struct slice *s, size_t n)
+hmac(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN],
+    const struct slice *s, size_t n)
 {
 	static char	 digest[] = "SHA256";
 	OSSL_PARAM	 params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end(),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
 	};
 	EVP_MAC		*mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	EVP_MAC_CTX	*m = mac == NULL ? NULL : EVP_MAC_CTX_new(mac);
@@ -36,7 +38,8 @@ hmac(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN],
 }
 
 static int
-hmac_auth(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN], const struct scram_auth *a)
+hmac_auth(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN],
+    const struct scram_auth *a)
 {
 	const struct slice	s[] = { a->part[0], COMMA, a->part[1], COMMA, a->part[2] };
 
@@ -50,7 +53,8 @@ sha256(uint8_t out[static SCRAM_KEY_LEN], const uint8_t in[static SCRAM_KEY_LEN]
 }
 
 int
-scram_hmac(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN], struct slice a, struct slice b)
+scram_hmac(uint8_t out[static SCRAM_KEY_LEN], const uint8_t key[static SCRAM_KEY_LEN], struct slice a,
+    struct slice b)
 {
 	const struct slice	s[] = { a, b };
 
@@ -64,12 +68,14 @@ scram_same(const void *a, const void *b, size_t n)
 }
 
 int
-scram_salted_password(uint8_t out[static SCRAM_KEY_LEN], struct slice password, struct slice salt, uint32_t iterations)
+scram_salted_password(uint8_t out[static SCRAM_KEY_LEN], struct slice password, struct slice salt,
+    uint32_t iterations)
 {
-	if (password.n > PASSWORD_MAX || salt.n > SCRAM_SALT_MAX || iterations == 0 || iterations > SCRAM_ITERATIONS_MAX)
+	if (password.n > PASSWORD_MAX || salt.n > SCRAM_SALT_MAX || iterations == 0 ||
+	    iterations > SCRAM_ITERATIONS_MAX)
 		return (E_RANGE);
-	return (PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n, (int)iterations,
-	    EVP_sha256(), SCRAM_KEY_LEN, out) == 1 ? E_OK : E_IO);
+	return (PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n,
+	    (int)iterations, EVP_sha256(), SCRAM_KEY_LEN, out) == 1 ? E_OK : E_IO);
 }
 
 int
@@ -79,7 +85,8 @@ scram_keys(uint8_t stored[static SCRAM_KEY_LEN], uint8_t server[static SCRAM_KEY
 	uint8_t	client[SCRAM_KEY_LEN];
 	int	err;
 
-	if ((err = scram_hmac(client, salted, CLIENT_KEY, NOTHING)) == E_OK && (err = sha256(stored, client)) == E_OK)
+	if ((err = scram_hmac(client, salted, CLIENT_KEY, NOTHING)) == E_OK &&
+	    (err = sha256(stored, client)) == E_OK)
 		err = scram_hmac(server, salted, SERVER_KEY, NOTHING);
 	OPENSSL_cleanse(client, sizeof(client));
 	return (err);
@@ -91,7 +98,8 @@ scram_derive(struct scram_entry *e, struct slice password)
 	uint8_t	salted[SCRAM_KEY_LEN];
 	int	err;
 
-	if ((err = scram_salted_password(salted, password, slice_make(e->salt, e->salt_len), e->iterations)) == E_OK)
+	if ((err = scram_salted_password(salted, password, slice_make(e->salt, e->salt_len),
+	    e->iterations)) == E_OK)
 		err = scram_keys(e->stored, e->server, salted);
 	OPENSSL_cleanse(salted, sizeof(salted));
 	return (err);
@@ -103,7 +111,8 @@ scram_check_password(const struct scram_entry *e, struct slice password)
 	struct scram_entry	got = *e;
 	int			err;
 
-	if ((err = scram_derive(&got, password)) == E_OK && !scram_same(got.stored, e->stored, sizeof(got.stored)))
+	if ((err = scram_derive(&got, password)) == E_OK &&
+	    !scram_same(got.stored, e->stored, sizeof(got.stored)))
 		err = E_DENIED;
 	OPENSSL_cleanse(&got, sizeof(got));
 	return (err);
@@ -136,13 +145,14 @@ scram_server_signature(uint8_t out[static SCRAM_KEY_LEN], const uint8_t server[s
 }
 
 int
-scram_client_proof(uint8_t out[static SCRAM_KEY_LEN], const uint8_t salted[static SCRAM_KEY_LEN], const struct scram_auth *a)
+scram_client_proof(uint8_t out[static SCRAM_KEY_LEN], const uint8_t salted[static SCRAM_KEY_LEN],
+    const struct scram_auth *a)
 {
 	uint8_t	client[SCRAM_KEY_LEN], stored[SCRAM_KEY_LEN];
 	int	err;
 
-	if ((err = scram_hmac(client, salted, CLIENT_KEY, NOTHING)) == E_OK && (err = sha256(stored, client)) == E_OK &&
-	    (err = hmac_auth(out, stored, a)) == E_OK) {
+	if ((err = scram_hmac(client, salted, CLIENT_KEY, NOTHING)) == E_OK &&
+	    (err = sha256(stored, client)) == E_OK && (err = hmac_auth(out, stored, a)) == E_OK) {
 		for (size_t i = 0; i < sizeof(client); i++)
 			out[i] ^= client[i];
 	}

@@ -1,6 +1,7 @@
 /*
- * exchange_test.c -- steps of exchanges against a backend that answers when the test says: PLAIN, LOGIN, EXTERNAL, SCRAM; what is malformed,
- * what comes at the wrong time, failures and their delays, limits, cancelling.
+ * exchange_test.c -- steps of exchanges against a backend that answers when the test says: PLAIN,
+ * LOGIN, EXTERNAL, SCRAM; what is malformed, what comes at the wrong time, failures and their
+ * delays, limits, cancelling.
  */
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* failures_test.c -- counts, delays, windows, friends, and what a flood makes forgotten.  The time is the test's. */
+/* failures_test.c -- counts, delays, windows, friends, and what a flood makes forgotten.  The time
+ * is the test's. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -146,7 +147,8 @@ friends(void **state)
 	assert_int_equal(barred("192.0.2.100", "alice"), BARRED(FAILURE_LOGIN));
 	assert_int_equal(barred("198.51.100.7", "alice"), 0);
 	assert_int_equal(barred("198.51.100.8", "alice"), BARRED(FAILURE_LOGIN));
-	/* A neighbour's failures behind the same address do not count for it, and its own do not for him. */
+	/* A neighbour's failures behind the same address do not count for it, and its own do not
+	 * for him. */
 	for (int i = 0; i < MAX; i++)
 		(void)fails("198.51.100.7", "bob");
 	assert_int_equal(barred("198.51.100.7", "alice"), 0);
@@ -200,7 +202,8 @@ v4(struct net_addr *a, uint32_t n)
 	*a = addr(s);
 }
 
-/* Memory is bounded: the oldest goes first, at AUTH_FAILURES_MAX - 1, AUTH_FAILURES_MAX, + 1; friends stay. */
+/* Memory is bounded: the oldest goes first, at AUTH_FAILURES_MAX - 1, AUTH_FAILURES_MAX, + 1;
+ * friends stay. */
 static void
 flood(void **state)
 {

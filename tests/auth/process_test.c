@@ -1,6 +1,7 @@
 /*
- * process_test.c -- the whole daemon in a child, with its real sandbox, and this test as master and as several smtpd: who may log in,
- * fairness under a flood, ends in the middle, failure limits, reloads with tables that are right and that are not, bad peers, memory.
+ * process_test.c -- the whole daemon in a child, with its real sandbox, and this test as master and
+ * as several smtpd: who may log in, fairness under a flood, ends in the middle, failure limits,
+ * reloads with tables that are right and that are not, bad peers, memory.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -436,7 +437,8 @@ who_may(void **state)
 	daemon_stop();
 }
 
-/* R10: who is not there costs what most do; here the table is all of one kind, so all three are alike. */
+/* R10: who is not there costs what most do; here the table is all of one kind, so all three are
+ * alike. */
 static void
 equal_cost(void **state)
 {
@@ -508,7 +510,8 @@ loop_is_free(void **state)
 	daemon_stop();
 }
 
-/* One address, and one smtpd, ask for all they can: others have their turn; past the limits the answer is at once. */
+/* One address, and one smtpd, ask for all they can: others have their turn; past the limits the
+ * answer is at once. */
 static void
 flood(void **state)
 {
@@ -563,7 +566,8 @@ flood(void **state)
 	daemon_stop();
 }
 
-/* What was ended is not answered, whether it waited or was being hashed; nor is a peer's that has gone. */
+/* What was ended is not answered, whether it waited or was being hashed; nor is a peer's that has
+ * gone. */
 static void
 ends(void **state)
 {
@@ -598,7 +602,8 @@ ends(void **state)
 	daemon_stop();
 }
 
-/* Who hangs up before he hears that he was wrong has failed all the same: else hashes without end could be had. */
+/* Who hangs up before he hears that he was wrong has failed all the same: else hashes without end
+ * could be had. */
 static void
 hung_up(void **state)
 {
@@ -624,7 +629,8 @@ hung_up(void **state)
 	daemon_stop();
 }
 
-/* R2: a message that breaks the table, or comes at a wrong time, costs its sender the channel, and nobody else anything. */
+/* R2: a message that breaks the table, or comes at a wrong time, costs its sender the channel, and
+ * nobody else anything. */
 static void
 garbage(void **state)
 {
@@ -668,7 +674,8 @@ garbage(void **state)
 	daemon_stop();
 }
 
-/* Past failures-max: no hash, until the window has passed; the address where it succeeded stays open. */
+/* Past failures-max: no hash, until the window has passed; the address where it succeeded stays
+ * open. */
 static void
 failures(void **state)
 {
@@ -710,7 +717,8 @@ failures(void **state)
 	daemon_stop();
 }
 
-/* G8: a table is in force as a whole or not at all, and exchanges under way go on with what they began. */
+/* G8: a table is in force as a whole or not at all, and exchanges under way go on with what they
+ * began. */
 static void
 reload(void **state)
 {
@@ -732,6 +740,19 @@ reload(void **state)
 		send_conf(generation);
 		expect_ready(generation, bad[i].err, bad[i].why);
 		assert_int_equal(asked(&p, "192.0.2.1", "alice", "pencil", &m), SASL_OK);
+	}
+	/* The size of the file: lines are looked at up to AUTH_TABLE_MAX, and a larger one is not read. */
+	for (off_t n = AUTH_TABLE_MAX - 1; n <= (off_t)AUTH_TABLE_MAX + 1; n++, generation++) {
+		struct ipc_secret	sec = { .generation = generation, .kind = SECRET_TABLE };
+		int			fd = memfd_create("table", MFD_CLOEXEC);
+
+		assert_int_equal(ftruncate(fd, n), 0);
+		assert_int_equal(pwrite(fd, "#\n", 2, n - 2), 2);
+		SEND(master, &master_seq, SECRET, secret, &sec, fd);
+		close(fd);
+		send_conf(generation);
+		expect_ready(generation, E_LIMIT, n > (off_t)AUTH_TABLE_MAX ? "passwd: larger than 32M" :
+		    "passwd:1: a line of more than 1024 octets");
 	}
 	/* One that fits, while hashes of the old one wait; fewer and more workers. */
 	for (int i = 0; i < 6; i++)
@@ -843,7 +864,8 @@ found(const char *text)
 	return (n);
 }
 
-/* R10: when it has been answered, no password of a client is left.  They are drawn here, after the daemon was forked. */
+/* R10: when it has been answered, no password of a client is left.  They are drawn here, after the
+ * daemon was forked. */
 static void
 wiped(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * scram_server_test.c -- RFC 7677 3's exchange, channel bindings by name, every message that is refused and with what word, and the
- * same steps for who is not there.
+ * scram_server_test.c -- RFC 7677 3's exchange, channel bindings by name, every message that is
+ * refused and with what word, and the same steps for who is not there.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,8 @@ pencil(void)
 	return (e);
 }
 
-/* A client that is right in all but what it is told to be wrong in: the text before the proof is given. */
+/* A client that is right in all but what it is told to be wrong in: the text before the proof is
+ * given. */
 static size_t
 client_final(char *dst, size_t size, const char *bare, struct slice server_first, const char *without_proof, const char *password)
 {
@@ -256,7 +257,8 @@ wrong_passwords(void **state)
 	scram_server_free(s);
 }
 
-/* The same words in the same places; the salt is its own, and stays; not even a proof of its "keys" helps. */
+/* The same words in the same places; the salt is its own, and stays; not even a proof of its "keys"
+ * helps. */
 static void
 nobody(void **state)
 {

@@ -1,4 +1,5 @@
-/* table_test.c -- the password table: each kind of hash, each mistake with its line, every limit, and who stands for who is not there. */
+/* table_test.c -- the password table: each kind of hash, each mistake with its line, every limit,
+ * and who stands for who is not there. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -243,7 +244,8 @@ file_sizes(void **state)
 	close(pair[1]);
 }
 
-/* Who is not there costs what most cost; SCRAM's iterations are the commonest of its own entries. */
+/* Who is not there costs what most cost; SCRAM's iterations are the commonest of its own
+ * entries. */
 static void
 dummy(void **state)
 {

@@ -32,7 +32,8 @@ next(void)
 	return ((size_t)(w - all));
 }
 
-/* One lane asks for ten, another owner's two lanes for two each: none waits for more than a round. */
+/* One lane asks for ten, another owner's two lanes for two each: none waits for more than a
+ * round. */
 static void
 fair(void **state)
 {
@@ -106,7 +107,8 @@ limits(void **state)
 	assert_null(t.owners);
 }
 
-/* Against a plain model: in each round of owners everybody who waits has one turn, in order of its lane. */
+/* Against a plain model: in each round of owners everybody who waits has one turn, in order of its
+ * lane. */
 static void
 random_order(void **state)
 {

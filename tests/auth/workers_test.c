@@ -1,4 +1,5 @@
-/* workers_test.c -- work in threads: order, cancelling while it waits and while it runs, more and fewer threads, limits.  Under TSan too. */
+/* workers_test.c -- work in threads: order, cancelling while it waits and while it runs, more and
+ * fewer threads, limits.  Under TSan too. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

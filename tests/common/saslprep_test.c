@@ -1,4 +1,5 @@
-/* saslprep_test.c -- RFC 4013 3's examples, what is refused, and room one less, exact, and one more. */
+/* saslprep_test.c -- RFC 4013 3's examples, what is refused, and room one less, exact, and one
+ * more. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

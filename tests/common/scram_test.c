@@ -1,4 +1,5 @@
-/* scram_test.c -- RFC 7677 3's exchange from both ends, wrong passwords and proofs, and the entry of a table as text. */
+/* scram_test.c -- RFC 7677 3's exchange from both ends, wrong passwords and proofs, and the entry
+ * of a table as text. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -1,9 +1,12 @@
 /*
- * auth_sasl_fuzz.c -- what an smtpd that was taken over can say to auth: datagrams of SASL and SASL_END, of any exchange in any order.
+ * auth_sasl_fuzz.c -- what an smtpd that was taken over can say to auth: datagrams of SASL and
+ * SASL_END, of any exchange in any order.
  *
- * The input is pieces of "u8 kind, u16 length, octets".  Even kinds are payloads of SASL as they are; odd ones are short forms: the
- * mechanism, the exchange, and what the client says.  The backend says yes to "right", and answers at once, later, or never.
- * Each message is answered once or breaks the table; a login is granted only where the backend, or the table for EXTERNAL, said so.
+ * The input is pieces of "u8 kind, u16 length, octets".  Even kinds are payloads of SASL as they
+ * are; odd ones are short forms: the mechanism, the exchange, and what the client says.  The
+ * backend says yes to "right", and answers at once, later, or never.  Each message is answered once
+ * or breaks the table; a login is granted only where the backend, or the table for EXTERNAL, said
+ * so.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /*
  * auth_scram_fuzz.c -- SCRAM's server against any two messages of a client.
  *
- * The first octet chooses the mechanism and what is offered; then the first message, a NUL, and the last one, in which "@" is
- * replaced by the right nonce, "%" by the right c=, and "~" by a right proof for what stands before it.  A login is granted only with
- * such a proof; without being known, never.
+ * The first octet chooses the mechanism and what is offered; then the first message, a NUL, and the
+ * last one, in which "@" is replaced by the right nonce, "%" by the right c=, and "~" by a right
+ * proof for what stands before it.  A login is granted only with such a proof; without being known,
+ * never.
  */
 #include <stdint.h>
 #include <stdlib.h>

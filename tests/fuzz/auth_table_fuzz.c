@@ -1,6 +1,6 @@
 /*
- * auth_table_fuzz.c -- the password table from any text.  What is taken is line by line what was written; what is refused names a
- * line that is there.
+ * auth_table_fuzz.c -- the password table from any text.  What is taken is line by line what was
+ * written; what is refused names a line that is there.
  */
 #include <stdint.h>
 #include <stdlib.h>
