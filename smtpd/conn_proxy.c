@@ -8,8 +8,10 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/err.h"
+#include "common/log.h"
 #include "smtpd/proxy.h"
 #include "smtpd/smtpd.h"
 
@@ -50,15 +52,29 @@ take_client(struct conn *c, const struct proxy *p)
 	return (1);
 }
 
+/* n octets that were looked at. */
+static void
+take(struct conn *c, size_t n)
+{
+	static char	gone[READ_MAX];
+
+	if (n != 0 && recv(c->fd, gone, n, MSG_DONTWAIT) != (ssize_t)n)
+		log_debug("octets that were there have gone");
+}
+
 void
 conn_proxy_read(struct conn *c)
 {
 	struct smtpd	*d = c->d;
 	struct net_addr	 proxy = c->s.client;
 	struct proxy	 p;
-	size_t		 held, all;
-	ssize_t		 n = conn_recv(c, &held);
+	size_t		 held = c->held_len, all;
+	ssize_t		 n;
 
+	/* Looked at, not taken: what stands behind the header is the session's to read, and under implicit TLS a ClientHello. */
+	if (held != 0)
+		memcpy(d->rbuf, c->held, held);
+	n = recv(c->fd, d->rbuf + held, READ_MAX, MSG_PEEK | MSG_DONTWAIT);
 	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR)) {
 		conn_proxy_fail(c, n == 0 ? "closed before its PROXY header" : "reset before its PROXY header");
 		return;
@@ -66,22 +82,22 @@ conn_proxy_read(struct conn *c)
 	all = held + (n > 0 ? (size_t)n : 0);
 	switch (proxy_parse(&p, slice_make(d->rbuf, all))) {
 	case PROXY_MORE:
+		take(c, all - held);
+		conn_drop_held(c);
 		if (all != 0 && conn_hold(c, d->rbuf, all) != E_OK)
 			conn_proxy_fail(c, "no memory for a PROXY header");
 		return;
 	case PROXY_BAD:
+		take(c, all - held);
 		conn_proxy_fail(c, p.why);
 		return;
 	case PROXY_DONE:
+		take(c, p.used - held);
+		conn_drop_held(c);
 		break;
 	}
-	d->counter[COUNT_OCTETS] += all;
+	d->counter[COUNT_OCTETS] += p.used;
 	if (!take_client(c, &p))
 		return;
 	conn_begin(c, &proxy);
-	/* What came along with it is the session's. */
-	if (all > p.used && !c->closing && !smtp_closed(&c->s)) {
-		conn_feed(c, d->rbuf + p.used, all - p.used);
-		conn_advance(c);
-	}
 }

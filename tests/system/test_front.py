@@ -7,12 +7,14 @@ import shutil
 import signal
 import smtplib
 import socket
+import ssl
 import struct
 import subprocess
 import time
 
 import pytest
 
+import certs
 import lib
 
 BODY = "Subject: {}\r\n\r\nhello\r\n"
@@ -362,3 +364,37 @@ def test_idle_local_connections_do_not_wear_it_down(postern):
         daemon = [d for d in server.json("status")["daemons"] if d["name"].startswith("smtpd")]
         return daemon and daemon[0]["counters"][0] == 0
     lib.wait_for("all to be closed", open_now)
+
+
+def test_proxy_header_and_client_hello_in_one_segment(postern, folder):
+    "Under implicit TLS what stands behind the header is TLS's, however the octets come."
+    name = "mx.local.example"
+    port = lib.free_port()
+    postern(certs.section(name, certs.make(folder, "pair", name)), port=port,
+            listeners=f'listener "smtps" {{ address = "127.0.0.1" port = {port} tls = "implicit" proxy-from = {{ "127.0.0.0/8" }} }}\n')
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for pieces in ((0,), (20, 0), (60, 0)):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing)
+        with socket.create_connection(("127.0.0.1", port), 20 * lib.SLOW) as sock:
+            first = b"PROXY TCP4 198.51.100.7 127.0.0.1 40000 465\r\n"
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    text, first = first + outgoing.read(), b""
+                    for n in pieces:
+                        sock.sendall(text[:n] if n else text)
+                        text = text[n:] if n else b""
+                        if n:
+                            time.sleep(0.1)
+                    incoming.write(sock.recv(65536))
+            sock.sendall(outgoing.read())
+            got = b""
+            while not got.startswith(b"220 "):
+                try:
+                    got = tls.read(1000)
+                except ssl.SSLWantReadError:
+                    incoming.write(sock.recv(65536))
