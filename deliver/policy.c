@@ -56,6 +56,18 @@ is_address(const char *host)
 	return (net_addr_parse(&ip, slice_str(host)) == E_OK);
 }
 
+/*
+ * A next hop on this machine, where a login may go in clear: by the operator's word alone.  A name that DNS leads there proves
+ * nothing, since whoever answers would have our password sent past all verification, to any listener of this machine.
+ */
+static int
+is_own(const struct policy_ask *a)
+{
+	struct net_addr	ip;
+
+	return (net_addr_parse(&ip, slice_str(a->nexthop)) == E_OK && net_addr_is_loopback(&ip));
+}
+
 /* ---- each level ---- */
 
 /*
@@ -214,7 +226,7 @@ wanted(struct making *m, char *rule, size_t size)
 		(void)snprintf(rule, size, "tls-policy \"%s\"", m->conf->name);
 	else
 		(void)snprintf(rule, size, "the default");
-	if (a->login[0] == '\0' || (a->addr != NULL && net_addr_is_loopback(a->addr)))
+	if (a->login[0] == '\0' || is_own(a))
 		return (want);
 	if ((m->conf = conf_login_policy(a->conf, a->nexthop, &want)) == NULL)	/* a password goes to nobody unknown */
 		(void)snprintf(rule, size, "login \"%s\"", a->login);
@@ -248,8 +260,7 @@ fill(struct making *m)
 	if (p->implicit && (p->want == WANT_NONE || p->want == WANT_MAY))
 		p->want = WANT_ENCRYPT;		/* smtps: is TLS by its name */
 	p->clear = p->want == WANT_NONE || p->want == WANT_MAY;
-	p->may_login = p->want == WANT_VERIFY || p->want == WANT_FINGERPRINT || p->want == WANT_DANE ||
-	    (a->addr != NULL && net_addr_is_loopback(a->addr));
+	p->may_login = p->want == WANT_VERIFY || p->want == WANT_FINGERPRINT || p->want == WANT_DANE || is_own(a);
 	(void)snprintf(text, sizeof(text), "%s, by %s%s%s%s", tls_want_name(want), p->rule, m->because[0] != '\0' ? ": " : "",
 	    m->because, p->mx_unsigned ? "; the MX records are not signed" : "");
 	return (keep(p, &p->text, text));

@@ -192,13 +192,18 @@ logins(void **state)
 		{ "other.example", "192.0.2.1", DANE_NONE, WANT_VERIFY, 0, 1 },
 		{ "may.example", "192.0.2.1", DANE_NONE, WANT_VERIFY, 0, 1 },
 		{ "none.example", "192.0.2.1", DANE_NONE, WANT_VERIFY, 0, 1 },
-		{ "none.example", "127.0.0.1", DANE_NONE, WANT_NONE, 1, 1 },
+		/* Loopback by the operator's word, not by DNS's. */
+		{ "none.example", "127.0.0.1", DANE_NONE, WANT_VERIFY, 0, 1 },
+		{ "localhost", "127.0.0.1", DANE_NONE, WANT_VERIFY, 0, 1 },
+		{ "127.0.0.1", "127.0.0.1", DANE_NONE, WANT_MAY, 1, 1 },
+		{ "::1", "::1", DANE_NONE, WANT_MAY, 1, 1 },
+		{ "192.0.2.1", "192.0.2.1", DANE_NONE, WANT_VERIFY, 0, 1 },
 		{ "fp.example", "192.0.2.1", DANE_NONE, WANT_FINGERPRINT, 0, 1 },
 		{ "only.example", "192.0.2.1", DANE_USABLE, WANT_DANE, 0, 1 },
 		{ "only.example", "127.0.0.1", DANE_USABLE, WANT_DANE, 0, 1 },
 		{ "dane.example", "192.0.2.1", DANE_USABLE, WANT_VERIFY, 0, 1 },
 		{ "dane.example", "192.0.2.1", DANE_NONE, WANT_VERIFY, 0, 1 },
-		{ "dane.example", "127.0.0.1", DANE_NONE, WANT_MAY, 1, 1 },
+		{ "dane.example", "127.0.0.1", DANE_NONE, WANT_VERIFY, 0, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {

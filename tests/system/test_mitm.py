@@ -334,3 +334,26 @@ def test_scram_replayed(inbound, bed):
     with contextlib.closing(client(man)) as s:
         assert s.docmd(first.decode())[0] == 334
         assert s.docmd(final.decode())[0] == 535
+
+
+def test_G7_loopback_by_dns(postern, folder, bed):
+    "Loopback is what the operator wrote, not where DNS leads: our password goes there under TLS that is verified, or not at all."
+    host = TlsHop(bed["own"], users={LOGIN: PASSWORD, "tls": False}, mechanisms=("PLAIN", "LOGIN"))
+    man = Mitm(("127.0.0.1", host.port), ehlo=without(b"STARTTLS"))
+    nsd = lib.Nsd(folder / "nsd", {"office.example": "smtp A 127.0.0.41\n"})
+    file = folder / "office"
+    file.write_text(PASSWORD + "\n")
+    file.chmod(0o600)
+    try:
+        server = postern(f'queue {{ retry = {{ "1s" }} }}\ntls-ca = "{bed["ca"].file}"\n'
+                         f'login "office" {{ user = "{LOGIN}" password-file = "{file}" }}\n' + nsd.stub_conf(["office.example"]),
+                         route=f"smtp:office@smtp.office.example:{man.port}")
+        msgid = server.send(to="x@dest.example")
+        line = server.wait_log(rf"{msgid} rcpt=.* status=(tempfail|delivered).*")[0]
+        assert "stage=tls" in line and "TLS is required (verify, by login" in line, line
+        assert not host.logged_in and not host.messages
+        assert not any(man.reads(x.encode()) for x in (auth_kit.plain(LOGIN, PASSWORD), auth_kit.b64(PASSWORD), auth_kit.b64(LOGIN)))
+    finally:
+        nsd.close()
+        man.close()
+        host.close()
