@@ -21,7 +21,8 @@ ETC_PLACES = sed -e 's|/usr/sbin/|$(sbindir)/|g' -e 's|/usr/libexec/postern|$(li
 install: all
 	$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man5 \
 	    $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(docdir) $(DESTDIR)$(sysconfdir)/postern \
-	    $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir)
+	    $(DESTDIR)$(unitdir) $(DESTDIR)$(sysusersdir) $(DESTDIR)$(tmpfilesdir) $(DESTDIR)$(sysconfdir)/fail2ban/filter.d \
+	    $(DESTDIR)$(docdir)/fail2ban
 	$(INSTALL) -m 755 $(sbin_BINS:%=$(B)/bin/%) $(DESTDIR)$(sbindir)
 	for n in $(sendmail_NAMES); do ln -sf sendmail $(DESTDIR)$(sbindir)/$$n || exit 1; done
 	$(INSTALL) -m 755 $(libexec_BINS:%=$(B)/bin/%) $(DESTDIR)$(libexecdir)
@@ -33,6 +34,8 @@ install: all
 	for f in $(man5_FILES); do $(ETC_PLACES) $$f > $(DESTDIR)$(mandir)/man5/$${f##*/} && \
 	    chmod 644 $(DESTDIR)$(mandir)/man5/$${f##*/} || exit 1; done
 	$(INSTALL) -m 644 $(wildcard $(doc_FILES)) $(DESTDIR)$(docdir)
+	$(INSTALL) -m 644 etc/fail2ban/filter.d/postern.conf $(DESTDIR)$(sysconfdir)/fail2ban/filter.d/postern.conf
+	$(INSTALL) -m 644 etc/fail2ban/jail.d/postern.conf $(DESTDIR)$(docdir)/fail2ban/jail.conf
 	test -e $(DESTDIR)$(sysconfdir)/postern/postern.conf || \
 	    $(INSTALL) -m 644 etc/postern.conf $(DESTDIR)$(sysconfdir)/postern/postern.conf
 	$(ETC_PLACES) etc/postern.service > $(DESTDIR)$(unitdir)/postern.service
@@ -47,5 +50,6 @@ uninstall:
 	    $(foreach f,$(man1_FILES),$(DESTDIR)$(mandir)/man1/$(notdir $(f))) \
 	    $(foreach f,$(man5_FILES),$(DESTDIR)$(mandir)/man5/$(notdir $(f)))
 	rm -f $(foreach f,$(doc_FILES),$(DESTDIR)$(docdir)/$(f)) $(DESTDIR)$(unitdir)/postern.service \
-	    $(DESTDIR)$(sysusersdir)/postern.conf $(DESTDIR)$(tmpfilesdir)/postern.conf
-	-rmdir $(DESTDIR)$(libexecdir) $(DESTDIR)$(docdir) 2>/dev/null
+	    $(DESTDIR)$(sysusersdir)/postern.conf $(DESTDIR)$(tmpfilesdir)/postern.conf \
+	    $(DESTDIR)$(sysconfdir)/fail2ban/filter.d/postern.conf $(DESTDIR)$(docdir)/fail2ban/jail.conf
+	-rmdir $(DESTDIR)$(libexecdir) $(DESTDIR)$(docdir)/fail2ban $(DESTDIR)$(docdir) 2>/dev/null
