@@ -19,7 +19,9 @@ name_text(char *dst, size_t size, X509_NAME *name)
 	long	 n = 0;
 
 	dst[0] = '\0';
-	if (out != NULL && X509_NAME_print_ex(out, name, 0, (XN_FLAG_ONELINE | ASN1_STRFLGS_ESC_CTRL) & ~XN_FLAG_SPC_EQ) >= 0)
+	if (out != NULL &&
+	    X509_NAME_print_ex(
+		out, name, 0, (XN_FLAG_ONELINE | ASN1_STRFLGS_ESC_CTRL) & ~XN_FLAG_SPC_EQ) >= 0)
 		n = BIO_get_mem_data(out, &p);
 	if (n > 0) {
 		n = n < (long)size ? n : (long)size - 1;
@@ -66,7 +68,8 @@ time_text(char dst[static 24], const ASN1_TIME *t)
 {
 	struct tm	tm;
 
-	if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1 || strftime(dst, 24, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
+	if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1 ||
+	    strftime(dst, 24, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
 		(void)snprintf(dst, 24, "?");
 }
 
@@ -87,10 +90,12 @@ cert_describe(struct cert_text *t, X509 *x)
 	t->expired = X509_cmp_current_time(X509_get0_notAfter(x)) < 0;
 	if (X509_digest(x, EVP_sha256(), digest, &n) == 1 && n == 32) {
 		for (unsigned i = 0; i < n; i++)
-			(void)snprintf(t->sha256 + 3 * i, 4, i + 1 < n ? "%02X:" : "%02X", digest[i]);
+			(void)snprintf(
+			    t->sha256 + 3 * i, 4, i + 1 < n ? "%02X:" : "%02X", digest[i]);
 	}
 	if (key != NULL)
-		(void)snprintf(t->key, sizeof(t->key), "%.40s %d bits", EVP_PKEY_get0_type_name(key) != NULL ?
-		    EVP_PKEY_get0_type_name(key) : "?", EVP_PKEY_get_bits(key));
+		(void)snprintf(t->key, sizeof(t->key), "%.40s %d bits",
+		    EVP_PKEY_get0_type_name(key) != NULL ? EVP_PKEY_get0_type_name(key) : "?",
+		    EVP_PKEY_get_bits(key));
 	ERR_clear_error();
 }

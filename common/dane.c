@@ -60,10 +60,10 @@ no_memory(struct dane_search *s)
 static void
 failed(struct dane_search *s, const char *what, const struct ipc_dns_answer *a)
 {
-	step(s, "%s of %s: %s%s%s", what, s->question, dns_status_name(a->status), a->reason[0] != '\0' ? ": " : "",
-	    a->reason);
-	finish(s, DANE_FAILED, "looking up %s of %s: %s%s%s", what, s->question, dns_status_name(a->status),
+	step(s, "%s of %s: %s%s%s", what, s->question, dns_status_name(a->status),
 	    a->reason[0] != '\0' ? ": " : "", a->reason);
+	finish(s, DANE_FAILED, "looking up %s of %s: %s%s%s", what, s->question,
+	    dns_status_name(a->status), a->reason[0] != '\0' ? ": " : "", a->reason);
 }
 
 static int
@@ -87,17 +87,19 @@ ask_next(struct dane_search *s)
 	int	n;
 
 	for (; s->at < s->ncandidates; s->at++) {
-		n = snprintf(s->question, sizeof(s->question), "_%u._tcp.%s", s->port, s->candidate[s->at]);
+		n = snprintf(
+		    s->question, sizeof(s->question), "_%u._tcp.%s", s->port, s->candidate[s->at]);
 		if (n > 0 && (size_t)n < sizeof(s->question)) {
 			s->step = DANE_ASK_TLSA;
 			return;
 		}
 	}
 	if (s->ncandidates == 2)
-		finish(s, DANE_NONE, "neither _%u._tcp.%s nor _%u._tcp.%s has signed TLSA records", s->port, s->candidate[0],
-		    s->port, s->candidate[1]);
+		finish(s, DANE_NONE, "neither _%u._tcp.%s nor _%u._tcp.%s has signed TLSA records",
+		    s->port, s->candidate[0], s->port, s->candidate[1]);
 	else
-		finish(s, DANE_NONE, "_%u._tcp.%s has no signed TLSA records", s->port, s->candidate[0]);
+		finish(s, DANE_NONE, "_%u._tcp.%s has no signed TLSA records", s->port,
+		    s->candidate[0]);
 }
 
 static void
@@ -107,7 +109,8 @@ candidate(struct dane_search *s, const char *name)
 }
 
 void
-dane_begin(struct dane_search *s, struct arena *mem, const struct dane_host *h, const struct ipc_dns_answer *a)
+dane_begin(struct dane_search *s, struct arena *mem, const struct dane_host *h,
+    const struct ipc_dns_answer *a)
 {
 	const char	*end = NULL;
 
@@ -160,12 +163,15 @@ answer_cname(struct dane_search *s, const struct ipc_dns_answer *a)
 		failed(s, "CNAME", a);
 		return;
 	}
-	step(s, "CNAME of %s: %s, %s", s->host, a->status == DNS_OK ? "an alias" : "none", safety(a));
+	step(s, "CNAME of %s: %s, %s", s->host, a->status == DNS_OK ? "an alias" : "none",
+	    safety(a));
 	if (!a->secure)
-		finish(s, DANE_NONE, "neither the alias %s nor the addresses it leads to are signed", s->host);
+		finish(s, DANE_NONE,
+		    "neither the alias %s nor the addresses it leads to are signed", s->host);
 	else if (a->status != DNS_OK)
 		/* Signed that there is no alias, and unsigned addresses that came through one: one of the two is not true. */
-		finish(s, DANE_FAILED, "the answers about %s contradict each other: it is no alias, and its addresses are behind one",
+		finish(s, DANE_FAILED,
+		    "the answers about %s contradict each other: no alias, but addresses behind one",
 		    s->host);
 	else {
 		candidate(s, s->host);
@@ -187,7 +193,8 @@ names(struct dane_search *s)
 	} else if (!s->by_mx)
 		more[0] = s->nexthop;
 	for (size_t i = 0; i < 2; i++) {
-		if (more[i][0] != '\0' && strcmp(more[i], f->base) != 0 && (i == 0 || strcmp(more[1], more[0]) != 0))
+		if (more[i][0] != '\0' && strcmp(more[i], f->base) != 0 &&
+		    (i == 0 || strcmp(more[1], more[0]) != 0))
 			f->names[f->nnames++] = more[i];
 	}
 }
@@ -208,8 +215,11 @@ records_keep(struct dane_search *s, const struct ipc_dns_answer *a)
 		if ((data = arena_alloc(s->mem, (size_t)a->rec[i].tlsa.len + 1)) == NULL)
 			return (E_NOMEM);
 		memcpy(data, a->rec[i].tlsa.data, a->rec[i].tlsa.len);
-		all[i] = (struct tlsa){ .usage = a->rec[i].tlsa.usage, .selector = a->rec[i].tlsa.selector,
-		    .matching = a->rec[i].tlsa.matching, .len = a->rec[i].tlsa.len, .data = data };
+		all[i] = (struct tlsa){ .usage = a->rec[i].tlsa.usage,
+			.selector = a->rec[i].tlsa.selector,
+			.matching = a->rec[i].tlsa.matching,
+			.len = a->rec[i].tlsa.len,
+			.data = data };
 	}
 	tlsa_judge(all, n, f->unusable);
 	for (size_t i = 0; i < n; i++) {
@@ -232,7 +242,8 @@ answer_tlsa(struct dane_search *s, const struct ipc_dns_answer *a)
 		return;
 	}
 	if (a->status != DNS_OK || !a->secure) {
-		step(s, "TLSA of %s: %s, %s", s->question, a->status == DNS_OK ? "records" : "none", safety(a));
+		step(s, "TLSA of %s: %s, %s", s->question, a->status == DNS_OK ? "records" : "none",
+		    safety(a));
 		s->at++;
 		ask_next(s);
 		return;
@@ -245,10 +256,11 @@ answer_tlsa(struct dane_search *s, const struct ipc_dns_answer *a)
 	}
 	step(s, "TLSA of %s: %zu record%s, secure", s->question, f->nall, f->nall == 1 ? "" : "s");
 	if (f->ntlsa != 0)
-		finish(s, DANE_USABLE, "%zu TLSA record%s at %s", f->ntlsa, f->ntlsa == 1 ? "" : "s", s->question);
+		finish(s, DANE_USABLE, "%zu TLSA record%s at %s", f->ntlsa,
+		    f->ntlsa == 1 ? "" : "s", s->question);
 	else
-		finish(s, DANE_UNUSABLE, "%zu TLSA record%s at %s, none of which is usable: %s", f->nall,
-		    f->nall == 1 ? "" : "s", s->question, f->unusable[0]);
+		finish(s, DANE_UNUSABLE, "%zu TLSA record%s at %s, none of which is usable: %s",
+		    f->nall, f->nall == 1 ? "" : "s", s->question, f->unusable[0]);
 }
 
 void

@@ -22,7 +22,8 @@
 #define SECURITY_LEVEL	1	/* of an offline check, as deliver's own */
 
 int
-dane_verify_setup(SSL *ssl, const char *base, const struct tlsa *t, size_t n, const char *const *names, size_t nnames)
+dane_verify_setup(SSL *ssl, const char *base, const struct tlsa *t, size_t n,
+    const char *const *names, size_t nnames)
 {
 	size_t	used = 0;
 	int	rc;
@@ -37,7 +38,8 @@ dane_verify_setup(SSL *ssl, const char *base, const struct tlsa *t, size_t n, co
 			return (E_NOMEM);
 	}
 	for (size_t i = 0; i < n; i++) {
-		rc = SSL_dane_tlsa_add(ssl, t[i].usage, t[i].selector, t[i].matching, t[i].data, t[i].len);
+		rc = SSL_dane_tlsa_add(
+		    ssl, t[i].usage, t[i].selector, t[i].matching, t[i].data, t[i].len);
 		if (rc < 0)
 			return (E_NOMEM);
 		used += rc > 0;
@@ -67,11 +69,13 @@ tell_match(SSL *ssl, int depth, int by_key, char text[static DANE_TEXT_MAX])
 	if (name != NULL)
 		(void)text_escape(safe, sizeof(safe), slice_str(name));
 	if (by_key)
-		(void)snprintf(text, DANE_TEXT_MAX, "%s is the key that signed the certificate at depth %d", record, depth);
+		(void)snprintf(text, DANE_TEXT_MAX,
+		    "%s is the key that signed the certificate at depth %d", record, depth);
 	else if (depth == 0)
 		(void)snprintf(text, DANE_TEXT_MAX, "%s matched the leaf certificate", record);
 	else
-		(void)snprintf(text, DANE_TEXT_MAX, "%s matched the certificate at depth %d", record, depth);
+		(void)snprintf(
+		    text, DANE_TEXT_MAX, "%s matched the certificate at depth %d", record, depth);
 	if (name != NULL) {
 		size_t	n = strlen(text);
 
@@ -134,14 +138,16 @@ verify(SSL *ssl, X509_STORE *store, X509 *leaf, STACK_OF(X509) *rest, long *err)
 	X509_STORE_CTX	*ctx = X509_STORE_CTX_new();
 	int		 rc = E_NOMEM;
 
-	if (ctx != NULL && X509_STORE_CTX_init(ctx, store, leaf, rest) && X509_STORE_CTX_set_default(ctx, "ssl_server") &&
+	if (ctx != NULL && X509_STORE_CTX_init(ctx, store, leaf, rest) &&
+	    X509_STORE_CTX_set_default(ctx, "ssl_server") &&
 	    X509_VERIFY_PARAM_set1(X509_STORE_CTX_get0_param(ctx), SSL_get0_param(ssl))) {
 		X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(ctx), SECURITY_LEVEL);
 		X509_STORE_CTX_set0_dane(ctx, SSL_get0_dane(ssl));
 		*err = X509_verify_cert(ctx) > 0 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 		if (*err == X509_V_OK && X509_STORE_CTX_get_error(ctx) != X509_V_OK)
 			*err = X509_STORE_CTX_get_error(ctx);
-		X509_VERIFY_PARAM_move_peername(SSL_get0_param(ssl), X509_STORE_CTX_get0_param(ctx));
+		X509_VERIFY_PARAM_move_peername(
+		    SSL_get0_param(ssl), X509_STORE_CTX_get0_param(ctx));
 		SSL_set_verify_result(ssl, *err);
 		rc = E_OK;
 	}
@@ -150,8 +156,8 @@ verify(SSL *ssl, X509_STORE *store, X509 *leaf, STACK_OF(X509) *rest, long *err)
 }
 
 int
-dane_verify_chain(X509 *const *chain, size_t nchain, const char *base, const struct tlsa *t, size_t n,
-    const char *const *names, size_t nnames, char text[static DANE_TEXT_MAX])
+dane_verify_chain(X509 *const *chain, size_t nchain, const char *base, const struct tlsa *t,
+    size_t n, const char *const *names, size_t nnames, char text[static DANE_TEXT_MAX])
 {
 	SSL_CTX		*ctx = SSL_CTX_new(TLS_client_method());
 	X509_STORE	*store = X509_STORE_new();	/* of no CA */
@@ -189,7 +195,8 @@ static int
 selected(X509 *x, unsigned selector, uint8_t **der)
 {
 	*der = NULL;
-	return (selector == TLSA_CERT ? i2d_X509(x, der) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), der));
+	return (selector == TLSA_CERT ? i2d_X509(x, der) :
+					i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), der));
 }
 
 int

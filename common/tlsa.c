@@ -51,7 +51,8 @@ tlsa_unusable(const struct tlsa *t)
 		return ("no data, or more than can be looked at");
 	switch (t->matching) {
 	case TLSA_FULL:
-		return (is_sequence(t->data, t->len) ? NULL : "the data is no certificate or public key");
+		return (is_sequence(t->data, t->len) ? NULL :
+						       "the data is no certificate or public key");
 	case TLSA_SHA256:
 		return (t->len == SHA256_LEN ? NULL : "a SHA2-256 digest has 32 octets");
 	case TLSA_SHA512:
@@ -85,7 +86,7 @@ char *
 tlsa_text(const struct tlsa *t, char *dst, size_t size)
 {
 	static const char	hex[] = "0123456789abcdef";
-	int			n = snprintf(dst, size, "%u %u %u ", t->usage, t->selector, t->matching);
+	int n = snprintf(dst, size, "%u %u %u ", t->usage, t->selector, t->matching);
 	size_t			at = n < 0 ? 0 : (size_t)n;
 
 	for (size_t i = 0; i < t->len && at + 3 <= size; i++) {
@@ -110,8 +111,9 @@ tlsa_kind(const struct tlsa *t, char dst[static TLSA_KIND_LEN])
 	static const char *const	selectors[] = { "Cert", "SPKI" };
 	static const char *const	matchings[] = { "Full", "SHA2-256", "SHA2-512" };
 
-	(void)snprintf(dst, TLSA_KIND_LEN, "%s(%u) %s(%u) %s(%u)", name_of(usages, 4, t->usage), t->usage,
-	    name_of(selectors, 2, t->selector), t->selector, name_of(matchings, 3, t->matching), t->matching);
+	(void)snprintf(dst, TLSA_KIND_LEN, "%s(%u) %s(%u) %s(%u)", name_of(usages, 4, t->usage),
+	    t->usage, name_of(selectors, 2, t->selector), t->selector,
+	    name_of(matchings, 3, t->matching), t->matching);
 	return (dst);
 }
 

@@ -73,6 +73,7 @@ tls_view_end(struct tls_view *v, const char *domain, int ok, const char *text)
 {
 	if (v->lines == NULL)
 		return (fflush(v->out) == 0 ? E_OK : E_IO);
-	return (json_print(v->out, json_pack("{s:o, s:b, s:o, s:O}", "domain", json_text(slice_str(domain)), "ok", ok, "text",
-	    json_text(slice_str(text)), "lines", v->lines)));
+	return (json_print(v->out,
+	    json_pack("{s:o, s:b, s:o, s:O}", "domain", json_text(slice_str(domain)), "ok", ok,
+		"text", json_text(slice_str(text)), "lines", v->lines)));
 }

@@ -65,7 +65,10 @@ file_read(const char *path, struct buf *b)
 		(void)fclose(f);
 	if (err == E_OK)
 		return (EXIT_DONE);
-	return (complain(path, err == E_IO ? "cannot be read" : err == E_LIMIT ? "too large" : "out of memory"));
+	return (complain(path,
+	    err == E_IO	       ? "cannot be read" :
+		err == E_LIMIT ? "too large" :
+				 "out of memory"));
 }
 
 static int
@@ -74,9 +77,12 @@ chain_take(struct check *c, const char *path)
 	struct buf	b;
 	int		status = file_read(path, &b), err = E_OK;
 
-	if (status == EXIT_DONE && (err = dane_chain_read(buf_slice(&b), c->chain, &c->nchain)) != E_OK)
-		status = complain(path, err == E_LIMIT ? "too many certificates" : err == E_NOMEM ? "out of memory" :
-		    "no certificates in PEM, or one that is broken");
+	if (status == EXIT_DONE &&
+	    (err = dane_chain_read(buf_slice(&b), c->chain, &c->nchain)) != E_OK)
+		status = complain(path,
+		    err == E_LIMIT     ? "too many certificates" :
+			err == E_NOMEM ? "out of memory" :
+					 "no certificates in PEM, or one that is broken");
 	buf_clear(&b);
 	return (status);
 }
@@ -132,7 +138,8 @@ records_from_operands(struct check *c)
 
 		buf_init(&b, FILE_OCTETS_MAX);
 		for (; n > 0 && i < a->nop && status == EXIT_DONE; n--, i++) {
-			if (buf_add(&b, a->op[i], strlen(a->op[i])) != E_OK || buf_add(&b, " ", 1) != E_OK)
+			if (buf_add(&b, a->op[i], strlen(a->op[i])) != E_OK ||
+			    buf_add(&b, " ", 1) != E_OK)
 				status = complain("a record", "too long");
 		}
 		if (status == EXIT_DONE)
@@ -177,17 +184,20 @@ judge(struct check *c)
 	if (base == NULL && a->nnames != 0)
 		base = a->names[0];
 	if (by_name && base == NULL)
-		return (complain("usage 2", "needs the name of the host: -b NAME (RFC 7672 3.2.2)"));
+		return (
+		    complain("usage 2", "needs the name of the host: -b NAME (RFC 7672 3.2.2)"));
 	if (base == NULL)
 		base = "invalid";		/* no name counts */
 	names[n++] = base;
 	for (size_t i = 0; i < a->nnames; i++)
 		names[n++] = a->names[i];
 	c->verdict = c->nrec == 0 ? NO_RECORDS : UNUSABLE;
-	(void)snprintf(c->text, sizeof(c->text), c->nrec == 0 ? "no records" : "none of the records is usable");
+	(void)snprintf(c->text, sizeof(c->text),
+	    c->nrec == 0 ? "no records" : "none of the records is usable");
 	if (c->nused == 0)
 		return (EXIT_DONE);
-	switch (dane_verify_chain(c->chain, c->nchain, base, c->used, c->nused, names, n, c->text)) {
+	switch (
+	    dane_verify_chain(c->chain, c->nchain, base, c->used, c->nused, names, n, c->text)) {
 	case E_OK:
 		c->verdict = AUTHENTICATED;
 		break;
@@ -218,8 +228,11 @@ static void
 fitting(const struct check *c, size_t i, char *dst, size_t size)
 {
 	uint8_t		digest[32] = { 0 };
-	struct tlsa	t = { .usage = i == 0 ? TLSA_DANE_EE : TLSA_DANE_TA, .selector = i == 0 ? TLSA_SPKI : TLSA_CERT,
-	    .matching = TLSA_SHA256, .len = sizeof(digest), .data = digest };
+	struct tlsa t = { .usage = i == 0 ? TLSA_DANE_EE : TLSA_DANE_TA,
+		.selector = i == 0 ? TLSA_SPKI : TLSA_CERT,
+		.matching = TLSA_SHA256,
+		.len = sizeof(digest),
+		.data = digest };
 
 	(void)dane_digest(c->chain[i], t.selector, digest);
 	(void)tlsa_text(&t, dst, size);
@@ -235,11 +248,14 @@ tell_chain(const struct check *c)
 	for (size_t i = 0; i < c->nchain; i++) {
 		cert_describe(&t, c->chain[i]);
 		fitting(c, i, record, sizeof(record));
-		(void)printf("  %zu: %s, issued by %s\n", i, t.subject[0] != '\0' ? t.subject : "(no subject)", t.issuer);
+		(void)printf("  %zu: %s, issued by %s\n", i,
+		    t.subject[0] != '\0' ? t.subject : "(no subject)", t.issuer);
 		if (t.names[0] != '\0')
 			(void)printf("     names %s\n", t.names);
-		(void)printf("     %s, valid %s to %s%s\n", t.key, t.from, t.until, t.expired ? " (expired)" : t.early ?
-		    " (not yet)" : "");
+		(void)printf("     %s, valid %s to %s%s\n", t.key, t.from, t.until,
+		    t.expired	? " (expired)" :
+			t.early ? " (not yet)" :
+				  "");
 		(void)printf("     a record for it: %s\n", record);
 	}
 }
@@ -253,8 +269,8 @@ tell_records(const struct check *c)
 	for (size_t i = 0; i < c->nrec; i++) {
 		int	some = 0;
 
-		(void)printf("  %s%s  %s\n     ", tlsa_text(&c->rec[i], text, sizeof(text)), c->rec[i].len > 40 ? "..." : "",
-		    tlsa_kind(&c->rec[i], kind));
+		(void)printf("  %s%s  %s\n     ", tlsa_text(&c->rec[i], text, sizeof(text)),
+		    c->rec[i].len > 40 ? "..." : "", tlsa_kind(&c->rec[i], kind));
 		if (c->why[i] != NULL)
 			(void)printf("not used: %s", c->why[i]);
 		if (tlsa_unusable(&c->rec[i]) != NULL) {
@@ -268,7 +284,8 @@ tell_records(const struct check *c)
 		}
 		(void)printf("%s\n", some ? "" : "matches no certificate of the chain");
 	}
-	(void)printf("%s: %s: %s\n", verdicts[c->verdict].word, c->text, verdicts[c->verdict].meaning);
+	(void)printf(
+	    "%s: %s: %s\n", verdicts[c->verdict].word, c->text, verdicts[c->verdict].meaning);
 }
 
 static json_t *
@@ -281,9 +298,10 @@ json_chain(const struct check *c)
 	for (size_t i = 0; i < c->nchain; i++) {
 		cert_describe(&t, c->chain[i]);
 		fitting(c, i, record, sizeof(record));
-		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "subject", t.subject,
-		    "issuer", t.issuer, "names", t.names, "key", t.key, "from", t.from, "until", t.until, "sha256", t.sha256,
-		    "expired", t.expired, "record", record));
+		(void)json_array_append_new(list,
+		    json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s}", "subject", t.subject,
+			"issuer", t.issuer, "names", t.names, "key", t.key, "from", t.from, "until",
+			t.until, "sha256", t.sha256, "expired", t.expired, "record", record));
 	}
 	return (list);
 }
@@ -300,8 +318,10 @@ json_records(const struct check *c)
 			if (dane_matches(&c->rec[i], c->chain[k]))
 				(void)json_array_append_new(at, json_integer((json_int_t)k));
 		}
-		(void)json_array_append_new(list, json_pack("{s:s, s:b, s:s?, s:o}", "record",
-		    tlsa_text(&c->rec[i], text, sizeof(text)), "used", c->why[i] == NULL, "why", c->why[i], "matches", at));
+		(void)json_array_append_new(list,
+		    json_pack("{s:s, s:b, s:s?, s:o}", "record",
+			tlsa_text(&c->rec[i], text, sizeof(text)), "used", c->why[i] == NULL, "why",
+			c->why[i], "matches", at));
 	}
 	return (list);
 }
@@ -312,8 +332,10 @@ tell(const struct check *c)
 	if (!c->a->json) {
 		tell_chain(c);
 		tell_records(c);
-	} else if (json_print(stdout, json_pack("{s:s, s:s, s:o, s:o}", "verdict", verdicts[c->verdict].word, "text", c->text,
-	    "chain", json_chain(c), "records", json_records(c))) != E_OK)
+	} else if (json_print(stdout,
+		       json_pack("{s:s, s:s, s:o, s:o}", "verdict", verdicts[c->verdict].word,
+			   "text", c->text, "chain", json_chain(c), "records", json_records(c))) !=
+	    E_OK)
 		return (EXIT_FAILED);
 	return (c->verdict == AUTHENTICATED ? EXIT_DONE : EXIT_FAILED);
 }
@@ -328,9 +350,12 @@ cmd_tlsa_check(const struct ctl_args *a)
 	c.a = a;
 	arena_init(&c.mem, CHECK_MEMORY);
 	if (a->file != NULL && a->nop > 1)
-		status = complain(a->file, "records come from a file or from the command line, not both");
-	else if ((status = names_check(a)) == EXIT_DONE && (status = chain_take(&c, a->op[0])) == EXIT_DONE)
-		status = a->file != NULL ? records_from_file(&c, a->file) : records_from_operands(&c);
+		status = complain(
+		    a->file, "records come from a file or from the command line, not both");
+	else if ((status = names_check(a)) == EXIT_DONE &&
+	    (status = chain_take(&c, a->op[0])) == EXIT_DONE)
+		status =
+		    a->file != NULL ? records_from_file(&c, a->file) : records_from_operands(&c);
 	if (status == EXIT_DONE && (status = judge(&c)) == EXIT_DONE)
 		status = tell(&c);
 	for (size_t i = 0; i < c.nchain; i++)

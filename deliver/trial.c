@@ -20,7 +20,9 @@ static void	trial_next(struct trial *);
 static int
 report(struct deliver *d, uint64_t id, struct slice text, int last, int ok)
 {
-	struct ipc_tls_report	m = { .id = id, .text = text, .last = (uint8_t)last, .ok = (uint8_t)ok };
+	struct ipc_tls_report m = {
+		.id = id, .text = text, .last = (uint8_t)last, .ok = (uint8_t)ok
+	};
 
 	return (d->queue != NULL ? ipc_send(d->queue, TLS_REPORT, tls_report, &m) : E_CLOSED);
 }
@@ -88,7 +90,8 @@ trial_begin(struct deliver *d, struct rd *r)
 	if (ipc_unpack_try_tls(r, &m) != E_OK || d->role != &remote_ops)
 		return (E_PROTO);
 	if (d->stopping || d->ntrials >= TLS_TRIES_MAX || (t = calloc(1, sizeof(*t))) == NULL) {
-		refuse(d, m.id, d->stopping ? "this server is stopping\n" : "too much of this is under way\n");
+		refuse(d, m.id,
+		    d->stopping ? "this server is stopping\n" : "too much of this is under way\n");
 		return (E_OK);
 	}
 	t->d = d;
@@ -125,9 +128,16 @@ static struct tls_policy *
 trial_policy(struct trial *t, const struct host *host)
 {
 	const struct hosts	*h = &t->route->hosts;
-	const struct policy_ask	 a = { .conf = t->d->room.conf, .kind = h->kind, .nexthop = t->ask.host, .host = host->name,
-	    .port = h->port, .addr = host->naddr != 0 ? &host->addr[0] : NULL, .implicit = t->ask.implicit, .login = t->ask.login,
-	    .secure = h->kind == HOP_SMTP || h->mx_secure, .dane = &host->dane };
+	const struct policy_ask a = { .conf = t->d->room.conf,
+		.kind = h->kind,
+		.nexthop = t->ask.host,
+		.host = host->name,
+		.port = h->port,
+		.addr = host->naddr != 0 ? &host->addr[0] : NULL,
+		.implicit = t->ask.implicit,
+		.login = t->ask.login,
+		.secure = h->kind == HOP_SMTP || h->mx_secure,
+		.dane = &host->dane };
 
 	return (policy_new(&a));
 }
@@ -159,7 +169,8 @@ trial_pick(struct trial *t, const struct host **host, size_t *ai)
 	const struct hosts	*h = &t->route->hosts;
 	size_t			 hi;
 
-	while (t->ntried < TRIAL_ADDRS_MAX && route_next(t->route, &t->cursor, &hi, ai) == HOSTS_ADDR) {
+	while (t->ntried < TRIAL_ADDRS_MAX &&
+	    route_next(t->route, &t->cursor, &hi, ai) == HOSTS_ADDR) {
 		for (; t->host <= hi; t->host++) {
 			policy_unref(t->policy);
 			if ((t->policy = trial_policy(t, &h->host[t->host])) == NULL)
@@ -196,8 +207,8 @@ trial_next(struct trial *t)
 	while (deliver_now(t->d) < t->end_ms && trial_pick(t, &host, &ai)) {
 		t->ntried++;
 		trial_say(t, "  %s:%u", net_addr_str(&host->addr[ai], ip), t->route->hosts.port);
-		t->conn = conn_dial(t->d, NULL, t->dest, host->name, &host->addr[ai], t->route->hosts.port, policy_ref(t->policy),
-		    0, &why);
+		t->conn = conn_dial(t->d, NULL, t->dest, host->name, &host->addr[ai],
+		    t->route->hosts.port, policy_ref(t->policy), 0, &why);
 		if (t->conn != NULL) {
 			t->conn->trial = t;
 			t->conn->host_at = t->host - 1;
@@ -222,16 +233,20 @@ trial_ready(struct conn *c)
 
 	t->ngood++;
 	if (!c->client.tls)
-		trial_say(t, "    in clear: %s", t->policy->want == WANT_NONE ? "the policy is \"none\"" :
-		    "the host does not offer STARTTLS");
+		trial_say(t, "    in clear: %s",
+		    t->policy->want == WANT_NONE ? "the policy is \"none\"" :
+						   "the host does not offer STARTTLS");
 	else {
 		trial_say(t, "    %s", c->client.tls_text);
-		if (c->tls->peer.want == WANT_DANE && dane_verify_result(c->tls->peer.ssl, text) == E_OK)
+		if (c->tls->peer.want == WANT_DANE &&
+		    dane_verify_result(c->tls->peer.ssl, text) == E_OK)
 			trial_say(t, "    %s", text);
 		trial_say_chain(t, &c->tls->peer);
 	}
 	trial_say(t, "    mail goes to this host%s%s", c->client.tls ? "" : " in clear",
-	    c->client.tls && t->policy->clear ? "; it would also go in clear, if the host had no TLS" : "");
+	    c->client.tls && t->policy->clear ?
+		"; it would also go in clear, if the host had no TLS" :
+		"");
 	t->conn = NULL;
 	c->trial = NULL;
 	conn_quit(c);
@@ -242,7 +257,7 @@ void
 trial_over(struct conn *c, const struct client_result *fail)
 {
 	struct trial	*t = c->trial;
-	int		 later = fail->stage == STAGE_TLS && c->client.tls_failed && t->policy->clear;
+	int later = fail->stage == STAGE_TLS && c->client.tls_failed && t->policy->clear;
 	char		 text[4 * REPLY_TEXT_MAX + 1];
 
 	(void)text_escape(text, sizeof(text), slice_str(fail->text));
@@ -252,8 +267,10 @@ trial_over(struct conn *c, const struct client_result *fail)
 		trial_say(t, "    stage %s: %s", stage_name(fail->stage), text);
 	if (c->tls != NULL)
 		trial_say_chain(t, &c->tls->peer);
-	trial_say(t, "    mail %s", later ? "waits, and goes to this host in clear at a later attempt" :
-	    fail->stage == STAGE_TLS ? "does not go to this host" : "cannot go to this host now");
+	trial_say(t, "    mail %s",
+	    later ? "waits, and goes to this host in clear at a later attempt" :
+		fail->stage == STAGE_TLS ? "does not go to this host" :
+					   "cannot go to this host now");
 	t->nlater += later;
 	t->conn = NULL;
 	c->trial = NULL;

@@ -39,8 +39,8 @@ trial_say(struct trial *t, const char *fmt, ...)
 static void
 say_implicit(struct trial *t)
 {
-	trial_say(t, "next hop: %s%s:%u, by configuration%s", t->ask.implicit ? "smtps, " : "", t->ask.host, t->ask.port,
-	    t->ask.login[0] != '\0' ? ", with a login" : "");
+	trial_say(t, "next hop: %s%s:%u, by configuration%s", t->ask.implicit ? "smtps, " : "",
+	    t->ask.host, t->ask.port, t->ask.login[0] != '\0' ? ", with a login" : "");
 }
 
 void
@@ -54,8 +54,9 @@ trial_say_route(struct trial *t)
 	if (h->kind != HOP_MX)
 		say_implicit(t);
 	else if (h->by_mx)
-		trial_say(t, "MX of %s: %zu host%s, %s%s%s", t->ask.host, h->nhost, h->nhost == 1 ? "" : "s",
-		    h->mx_secure ? "secure" : "not secure", h->domain_end[0] != '\0' ? ", an alias of " : "", h->domain_end);
+		trial_say(t, "MX of %s: %zu host%s, %s%s%s", t->ask.host, h->nhost,
+		    h->nhost == 1 ? "" : "s", h->mx_secure ? "secure" : "not secure",
+		    h->domain_end[0] != '\0' ? ", an alias of " : "", h->domain_end);
 	else if (!h->failed)
 		trial_say(t, "MX of %s: none, %s: the domain is its own host", t->ask.host,
 		    h->mx_secure ? "secure" : "not secure");
@@ -75,8 +76,9 @@ say_records(struct trial *t, const struct dane_found *f)
 	for (size_t i = 0; i < f->nsteps; i++)
 		trial_say(t, "  %s", f->steps[i]);
 	for (size_t i = 0; i < f->nall; i++)
-		trial_say(t, "    %s%s  %s%s%s", tlsa_text(&f->all[i], text, sizeof(text)), f->all[i].len > 64 ? "..." : "",
-		    tlsa_kind(&f->all[i], kind), f->unusable[i] != NULL ? "; not used: " : "",
+		trial_say(t, "    %s%s  %s%s%s", tlsa_text(&f->all[i], text, sizeof(text)),
+		    f->all[i].len > 64 ? "..." : "", tlsa_kind(&f->all[i], kind),
+		    f->unusable[i] != NULL ? "; not used: " : "",
 		    f->unusable[i] != NULL ? f->unusable[i] : "");
 }
 
@@ -87,13 +89,16 @@ say_addresses(struct trial *t, const struct host *host)
 	size_t	n = 0;
 
 	for (size_t i = 0; i < host->naddr && i < ADDRS_TOLD; i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i != 0 ? ", " : "", net_addr_str(&host->addr[i], ip));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i != 0 ? ", " : "",
+		    net_addr_str(&host->addr[i], ip));
 	if (host->naddr > ADDRS_TOLD)
-		(void)snprintf(text + n, sizeof(text) - n, " and %zu more", host->naddr - ADDRS_TOLD);
+		(void)snprintf(
+		    text + n, sizeof(text) - n, " and %zu more", host->naddr - ADDRS_TOLD);
 	if (host->naddr != 0)
 		trial_say(t, "  address%s %s", host->naddr == 1 ? "" : "es", text);
 	else
-		trial_say(t, "  no address: %s", host->said[0] != '\0' ? host->said : "none is known");
+		trial_say(
+		    t, "  no address: %s", host->said[0] != '\0' ? host->said : "none is known");
 }
 
 /* The names that one certificate may have, where names count. */
@@ -107,8 +112,8 @@ say_names(struct trial *t, const struct tls_policy *p)
 	for (size_t i = 0; p->want == WANT_DANE && i < p->ntlsa; i++)
 		count |= p->tlsa[i].usage == TLSA_DANE_TA;
 	for (size_t i = 0; i < p->nnames && n < sizeof(text); i++)
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s", i != 0 ? ", " : "", p->names[i][0] == '.' ? "*" : "",
-		    p->names[i]);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s%s", i != 0 ? ", " : "",
+		    p->names[i][0] == '.' ? "*" : "", p->names[i]);
 	if (count && p->nnames != 0)
 		trial_say(t, "  names that will do: %s", text);
 }
@@ -160,15 +165,20 @@ say_cert(struct trial *t, const struct tls_policy *p, int at, X509 *x)
 
 	cert_describe(&c, x);
 	(void)snprintf(how, sizeof(how), "certificate %d", at);
-	trial_say(t, "    %s: %s, issued by %s", how, c.subject[0] != '\0' ? c.subject : "(no subject)", c.issuer);
+	trial_say(t, "    %s: %s, issued by %s", how,
+	    c.subject[0] != '\0' ? c.subject : "(no subject)", c.issuer);
 	if (c.names[0] != '\0')
 		trial_say(t, "      names %s", c.names);
-	trial_say(t, "      %s, valid %s to %s%s", c.key, c.from, c.until, c.expired ? " (expired)" : c.early ? " (not yet)" : "");
+	trial_say(t, "      %s, valid %s to %s%s", c.key, c.from, c.until,
+	    c.expired	? " (expired)" :
+		c.early ? " (not yet)" :
+			  "");
 	if (at == 0)
 		trial_say(t, "      SHA-256 %s", c.sha256);
 	for (size_t i = 0; i < p->ntlsa; i++) {
 		if (dane_matches(&p->tlsa[i], x))
-			trial_say(t, "      matches %.60s%s", tlsa_text(&p->tlsa[i], text, sizeof(text)),
+			trial_say(t, "      matches %.60s%s",
+			    tlsa_text(&p->tlsa[i], text, sizeof(text)),
 			    p->tlsa[i].len > 27 ? "..." : "");
 	}
 }

@@ -95,8 +95,8 @@ on_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int fd)
 {
 	struct client *c = ipc->arg;
 
-	if (type != IPC_CTL_REQUEST || c->step != CL_REQUEST || ipc_unpack_ctl_request(r, &c->req) != E_OK ||
-	    c->req.verb != c->verb)
+	if (type != IPC_CTL_REQUEST || c->step != CL_REQUEST ||
+	    ipc_unpack_ctl_request(r, &c->req) != E_OK || c->req.verb != c->verb)
 		return (E_PROTO);
 	start(c);
 	return (E_OK);
@@ -167,7 +167,8 @@ start(struct client *c)
 		control_end(c, CTL_BAD, "not a request to the queue");
 		return;
 	}
-	if ((c->req.verb == CTL_WHY || c->req.verb == CTL_FLUSH) && strchr(c->req.text, '@') == NULL)
+	if ((c->req.verb == CTL_WHY || c->req.verb == CTL_FLUSH) &&
+	    strchr(c->req.text, '@') == NULL)
 		(void)view_send_destination(c, c->req.text);
 	c->step = CL_WALK;
 	queue_work(c->q);
@@ -183,7 +184,8 @@ start_one(struct client *c)
 	int err;
 
 	err = store_get_message(q->store, c->req.msgid, &m);
-	if (err == E_CORRUPT && (c->req.verb == CTL_SHOW || c->req.verb == CTL_WHY || c->req.verb == CTL_DELETE)) {
+	if (err == E_CORRUPT &&
+	    (c->req.verb == CTL_SHOW || c->req.verb == CTL_WHY || c->req.verb == CTL_DELETE)) {
 		memset(&m, 0, sizeof(m));	/* it can be seen, and ended */
 		m.flags = MSGF_DAMAGED;
 		err = E_OK;
@@ -254,7 +256,8 @@ make_room(struct queue *q)
 			worst = c;
 	if (worst == NULL)
 		return;
-	log_warn("control: uid=%u closed for another, stalled for %u s", worst->uid, worst->still_s);
+	log_warn(
+	    "control: uid=%u closed for another, stalled for %u s", worst->uid, worst->still_s);
 	on_closed(&worst->ipc, E_TIMEOUT);
 }
 
@@ -275,8 +278,9 @@ control_tick(struct queue *q)
 	if (q->ticks % CTL_ALIVE_S != 0)
 		return;
 	DL_FOREACH_SAFE(q->clients, c, tmp)
-		if ((c->step == CL_WALK || c->step == CL_CHANGES || c->step == CL_TRIAL) && ipc_backlog(&c->ipc) == 0)
-			(void)ipc_send(&c->ipc, CTL_TEXT, ctl_text, &nothing);
+	if ((c->step == CL_WALK || c->step == CL_CHANGES || c->step == CL_TRIAL) &&
+	    ipc_backlog(&c->ipc) == 0)
+		(void)ipc_send(&c->ipc, CTL_TEXT, ctl_text, &nothing);
 }
 
 /* A slice for each client that walks; true if one could go on at once. */
@@ -356,7 +360,8 @@ walk_domain(struct client *c)
 		if (c->seen++ >= WHY_MESSAGES_MAX)
 			continue;
 		c->count++;
-		if (view_send_message(c, &m, &v) == E_OK && view_send_recipients(c, &m, c->req.text) == E_OK)
+		if (view_send_message(c, &m, &v) == E_OK &&
+		    view_send_recipients(c, &m, c->req.text) == E_OK)
 			(void)view_send_story(c, &m, &v, 1);
 	}
 	if (n == CTL_SLICE)

@@ -22,7 +22,9 @@ say(struct client *c, const char *text)
 static int
 ask(struct client *c, const struct hop *hop, const char *domain)
 {
-	struct ipc_try_tls	 m = { .hop = (uint8_t)hop->kind, .port = hop->port, .implicit = hop->implicit };
+	struct ipc_try_tls m = {
+		.hop = (uint8_t)hop->kind, .port = hop->port, .implicit = hop->implicit
+	};
 	struct deliver_peer	*peer = dispatch_remote_peer(c->q);
 
 	if (peer == NULL)

@@ -52,9 +52,12 @@ make(int at, const char *cn, const char *names, int issuer, int ca, long from, l
 	assert_non_null(x);
 	assert_int_equal(X509_set_version(x, 2), 1);
 	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(x), ++serial), 1);
-	assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0), 1);
+	assert_int_equal(X509_NAME_add_entry_by_txt(
+			     name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0),
+	    1);
 	assert_int_equal(X509_set_subject_name(x, name), 1);
-	assert_int_equal(X509_set_issuer_name(x, issuer == at ? name : X509_get_subject_name(cert[issuer])), 1);
+	assert_int_equal(
+	    X509_set_issuer_name(x, issuer == at ? name : X509_get_subject_name(cert[issuer])), 1);
 	X509_NAME_free(name);
 	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(x), from));
 	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(x), until));
@@ -95,12 +98,15 @@ free_all(void **state)
 static struct tlsa
 record_for(int at, unsigned usage, unsigned selector, unsigned matching)
 {
-	struct tlsa	 t = { .usage = (uint8_t)usage, .selector = (uint8_t)selector, .matching = (uint8_t)matching };
+	struct tlsa t = { .usage = (uint8_t)usage,
+		.selector = (uint8_t)selector,
+		.matching = (uint8_t)matching };
 	uint8_t		*der = NULL, *digest;
 	unsigned	 len = 0;
 	int		 n;
 
-	n = selector == 0 ? i2d_X509(cert[at], &der) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert[at]), &der);
+	n = selector == 0 ? i2d_X509(cert[at], &der) :
+			    i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert[at]), &der);
 	assert_true(n > 0);
 	digest = malloc((size_t)n + EVP_MAX_MD_SIZE);
 	assert_non_null(digest);
@@ -108,7 +114,9 @@ record_for(int at, unsigned usage, unsigned selector, unsigned matching)
 		memcpy(digest, der, (size_t)n);
 		len = (unsigned)n;
 	} else
-		assert_int_equal(EVP_Digest(der, (size_t)n, digest, &len, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL), 1);
+		assert_int_equal(EVP_Digest(der, (size_t)n, digest, &len,
+				     matching == 1 ? EVP_sha256() : EVP_sha512(), NULL),
+		    1);
 	OPENSSL_free(der);
 	t.len = (uint16_t)len;
 	t.data = digest;
@@ -127,8 +135,9 @@ records(const char *text, struct tlsa *t)
 	size_t	n = 0;
 
 	for (; *text != '\0'; text += text[4] == ' ' ? 5 : 4)
-		t[n++] = record_for((int)(strchr(letters, text[3]) - letters), (unsigned)(text[0] - '0'),
-		    (unsigned)(text[1] - '0'), (unsigned)(text[2] - '0'));
+		t[n++] =
+		    record_for((int)(strchr(letters, text[3]) - letters), (unsigned)(text[0] - '0'),
+			(unsigned)(text[1] - '0'), (unsigned)(text[2] - '0'));
 	return (n);
 }
 
@@ -141,34 +150,56 @@ chains(void **state)
 		const char	*text;		/* a part of it */
 	} t[] = {
 		/* Usage 3: the leaf, whatever its names, its dates and its issuer. */
-		{ "311L", "LM", E_OK, "3 1 1 matched the leaf certificate" }, { "301L", "L", E_OK, "3 0 1 matched the leaf" },
-		{ "312L", "LM", E_OK, "3 1 2" }, { "302L", "LM", E_OK, "3 0 2" }, { "310L", "LM", E_OK, "3 1 0" },
-		{ "300L", "LM", E_OK, "3 0 0" }, { "311E", "EM", E_OK, "3 1 1" }, { "301O", "OM", E_OK, "3 0 1" },
-		{ "311A", "A", E_OK, "3 1 1" }, { "301A", "A", E_OK, "3 0 1" }, { "311C", "CM", E_OK, "3 1 1" },
-		{ "311M", "LM", E_DENIED, "no TLSA record matches" },	/* not the leaf */
-		{ "311L", "OM", E_DENIED, "no TLSA record matches" }, { "310O", "LM", E_DENIED, "no TLSA record matches" },
+		{ "311L", "LM", E_OK, "3 1 1 matched the leaf certificate" },
+		{ "301L", "L", E_OK, "3 0 1 matched the leaf" },
+		{ "312L", "LM", E_OK, "3 1 2" },
+		{ "302L", "LM", E_OK, "3 0 2" },
+		{ "310L", "LM", E_OK, "3 1 0" },
+		{ "300L", "LM", E_OK, "3 0 0" },
+		{ "311E", "EM", E_OK, "3 1 1" },
+		{ "301O", "OM", E_OK, "3 0 1" },
+		{ "311A", "A", E_OK, "3 1 1" },
+		{ "301A", "A", E_OK, "3 0 1" },
+		{ "311C", "CM", E_OK, "3 1 1" },
+		{ "311M", "LM", E_DENIED, "no TLSA record matches" }, /* not the leaf */
+		{ "311L", "OM", E_DENIED, "no TLSA record matches" },
+		{ "310O", "LM", E_DENIED, "no TLSA record matches" },
 		/* Usage 2: an issuer in the chain, and dates and names count. */
-		{ "201M", "LM", E_OK, "2 0 1 matched the certificate at depth 1, name mx.example.net" },
+		{ "201M", "LM", E_OK,
+		    "2 0 1 matched the certificate at depth 1, name mx.example.net" },
 		{ "211M", "LM", E_OK, "2 1 1 matched the certificate at depth 1" },
 		{ "201R", "LMR", E_OK, "2 0 1 matched the certificate at depth 2" },
 		{ "211R", "LMR", E_OK, "2 1 1 matched the certificate at depth 2" },
-		{ "202R", "LMR", E_OK, "2 0 2 matched" }, { "201R", "LRM", E_OK, "depth 2" },	/* in any order */
-		{ "201R", "LM", E_DENIED, "" }, { "211R", "LM", E_DENIED, "" },	/* the anchor was not sent (RFC 7671 5.2.2) */
+		{ "202R", "LMR", E_OK, "2 0 2 matched" },
+		{ "201R", "LRM", E_OK, "depth 2" }, /* in any order */
+		{ "201R", "LM", E_DENIED, "" },
+		{ "211R", "LM", E_DENIED, "" }, /* the anchor was not sent (RFC 7671 5.2.2) */
 		{ "201M", "L", E_DENIED, "" },
-		{ "200R", "LM", E_OK, "2 0 0" },	/* but need not be where the record has it whole */
+		{ "200R", "LM", E_OK, "2 0 0" }, /* but need not be where the record has it whole */
 		{ "200M", "L", E_OK, "2 0 0" },
-		{ "210R", "LM", E_OK, "2 1 0 is the key that signed the certificate at depth 1" },	/* RFC 7671 5.2.3 */
+		{ "210R", "LM", E_OK,
+		    "2 1 0 is the key that signed the certificate at depth 1" }, /* RFC 7671 5.2.3
+										  */
 		{ "210M", "L", E_OK, "2 1 0 is the key that signed the certificate at depth 0" },
-		{ "201M", "EM", E_DENIED, "expired" }, { "201M", "OM", E_DENIED, "another name" },
-		{ "201M", "WM", E_OK, "name *.example.net" }, { "201M", "CM", E_OK, "name mx.example.net" },
-		{ "201M", "NM", E_OK, "name example.net" },	/* the next hop's own (RFC 7672 3.2.2) */
-		{ "201A", "A", E_DENIED, "" },			/* a leaf is nobody's issuer */
-		{ "201L", "LM", E_DENIED, "" }, { "201R", "AR", E_DENIED, "" },
+		{ "201M", "EM", E_DENIED, "expired" },
+		{ "201M", "OM", E_DENIED, "another name" },
+		{ "201M", "WM", E_OK, "name *.example.net" },
+		{ "201M", "CM", E_OK, "name mx.example.net" },
+		{ "201M", "NM", E_OK,
+		    "name example.net" },      /* the next hop's own (RFC 7672 3.2.2) */
+		{ "201A", "A", E_DENIED, "" }, /* a leaf is nobody's issuer */
+		{ "201L", "LM", E_DENIED, "" },
+		{ "201R", "AR", E_DENIED, "" },
 		/* Several: a rollover; and the stronger digest alone (RFC 7671 9). */
-		{ "311O 311L", "LM", E_OK, "3 1 1" }, { "311O 201M", "LM", E_OK, "2 0 1" }, { "311O 301E", "LM", E_DENIED, "no TLSA" },
-		{ "312O 311L", "LM", E_DENIED, "no TLSA" }, { "312L 311O", "LM", E_OK, "3 1 2" },
-		{ "310L 312O 311O", "LM", E_OK, "3 1 0" }, { "302O 311L", "LM", E_OK, "3 1 1" },
-		{ "201M 311L", "OM", E_DENIED, "" }, { "201M 311O", "OM", E_OK, "3 1 1" },
+		{ "311O 311L", "LM", E_OK, "3 1 1" },
+		{ "311O 201M", "LM", E_OK, "2 0 1" },
+		{ "311O 301E", "LM", E_DENIED, "no TLSA" },
+		{ "312O 311L", "LM", E_DENIED, "no TLSA" },
+		{ "312L 311O", "LM", E_OK, "3 1 2" },
+		{ "310L 312O 311O", "LM", E_OK, "3 1 0" },
+		{ "302O 311L", "LM", E_OK, "3 1 1" },
+		{ "201M 311L", "OM", E_DENIED, "" },
+		{ "201M 311O", "OM", E_OK, "3 1 1" },
 	};
 	static const char *const names[] = { "mx.example.net", "example.net" };
 	struct tlsa	 rec[4];
@@ -182,7 +213,8 @@ chains(void **state)
 			chain[nchain] = cert[strchr(letters, t[i].chain[nchain]) - letters];
 		int err = dane_verify_chain(chain, nchain, names[0], rec, n, names, 2, text);
 		if (err != t[i].err || strstr(text, t[i].text) == NULL)
-			fail_msg("%s, chain %s: %s, \"%s\"", t[i].records, t[i].chain, err_name(err), text);
+			fail_msg("%s, chain %s: %s, \"%s\"", t[i].records, t[i].chain,
+			    err_name(err), text);
 		while (n > 0)
 			free((void *)(uintptr_t)rec[--n].data);
 	}
@@ -203,9 +235,12 @@ one_name(void **state)
 	assert_int_equal(dane_verify_chain(chain, 2, names[0], &rec, 1, names, 1, text), E_OK);
 	/* A wildcard is one label. */
 	chain[0] = cert[WILD];
-	assert_int_equal(dane_verify_chain(chain, 2, "a.b.example.net", &rec, 1, NULL, 0, text), E_DENIED);
-	assert_int_equal(dane_verify_chain(chain, 2, "example.net", &rec, 1, NULL, 0, text), E_DENIED);
-	assert_int_equal(dane_verify_chain(chain, 2, "b.example.net", &rec, 1, NULL, 0, text), E_OK);
+	assert_int_equal(
+	    dane_verify_chain(chain, 2, "a.b.example.net", &rec, 1, NULL, 0, text), E_DENIED);
+	assert_int_equal(
+	    dane_verify_chain(chain, 2, "example.net", &rec, 1, NULL, 0, text), E_DENIED);
+	assert_int_equal(
+	    dane_verify_chain(chain, 2, "b.example.net", &rec, 1, NULL, 0, text), E_OK);
 	free((void *)(uintptr_t)rec.data);
 }
 
@@ -214,16 +249,20 @@ static void
 unusable(void **state)
 {
 	static const uint8_t	nothing[] = { 0x30, 2, 5, 0 };
-	struct tlsa		rec[2] = { { 3, 0, 0, sizeof(nothing), nothing }, { 2, 1, 0, sizeof(nothing), nothing } };
+	struct tlsa rec[2] = { { 3, 0, 0, sizeof(nothing), nothing },
+		{ 2, 1, 0, sizeof(nothing), nothing } };
 	X509			*chain[1] = { cert[LEAF] };
 	char			text[DANE_TEXT_MAX];
 
 	assert_null(tlsa_unusable(&rec[0]));
-	assert_int_equal(dane_verify_chain(chain, 1, "mx.example.net", rec, 2, NULL, 0, text), E_SYNTAX);
+	assert_int_equal(
+	    dane_verify_chain(chain, 1, "mx.example.net", rec, 2, NULL, 0, text), E_SYNTAX);
 	rec[1] = record_for(LEAF, 3, 1, 1);
-	assert_int_equal(dane_verify_chain(chain, 1, "mx.example.net", rec, 2, NULL, 0, text), E_OK);
+	assert_int_equal(
+	    dane_verify_chain(chain, 1, "mx.example.net", rec, 2, NULL, 0, text), E_OK);
 	free((void *)(uintptr_t)rec[1].data);
-	assert_int_equal(dane_verify_chain(chain, 1, "mx.example.net", rec, 0, NULL, 0, text), E_SYNTAX);
+	assert_int_equal(
+	    dane_verify_chain(chain, 1, "mx.example.net", rec, 0, NULL, 0, text), E_SYNTAX);
 }
 
 /* Which record is about which certificate: our own reckoning beside OpenSSL's. */
@@ -258,7 +297,8 @@ reading(void **state)
 	char		*p;
 	size_t		 n;
 
-	for (size_t want = 0; want <= DANE_CHAIN_MAX + 1; want += want == 2 ? DANE_CHAIN_MAX - 3 : 1) {
+	for (size_t want = 0; want <= DANE_CHAIN_MAX + 1;
+	     want += want == 2 ? DANE_CHAIN_MAX - 3 : 1) {
 		out = BIO_new(BIO_s_mem());
 		assert_non_null(out);
 		BIO_puts(out, "some words before\n");
@@ -289,7 +329,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(chains), cmocka_unit_test(one_name), cmocka_unit_test(unusable), cmocka_unit_test(matches),
+		cmocka_unit_test(chains),
+		cmocka_unit_test(one_name),
+		cmocka_unit_test(unusable),
+		cmocka_unit_test(matches),
 		cmocka_unit_test(reading),
 	};
 

@@ -45,7 +45,9 @@ setup(void **state)
 static struct ipc_dns_answer
 answer(enum dns_type type, enum dns_status status)
 {
-	struct ipc_dns_answer a = { .type = (uint8_t)type, .status = (uint8_t)status, .ttl = 300, .rec = rec };
+	struct ipc_dns_answer a = {
+		.type = (uint8_t)type, .status = (uint8_t)status, .ttl = 300, .rec = rec
+	};
 
 	memset(rec, 0, sizeof(rec));
 	return (a);
@@ -100,8 +102,8 @@ walk(const struct hosts *h)
 	text[0] = '\0';
 	while (hosts_next(h, &c, &hi, &ai) == HOSTS_ADDR) {
 		hosts_mark(&c, ai, 1);
-		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s/%s", n != 0 ? " " : "", h->host[hi].name,
-		    net_addr_str(&h->host[hi].addr[ai], a));
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s/%s", n != 0 ? " " : "",
+		    h->host[hi].name, net_addr_str(&h->host[hi].addr[ai], a));
 	}
 	return (text);
 }
@@ -126,7 +128,12 @@ set(struct hosts *h, const char *name, struct ipc_dns_answer a)
 static void
 refusals(void **state)
 {
-	static const struct { int status; const char *list; enum outcome out; struct enhanced e; } t[] = {
+	static const struct {
+		int status;
+		const char *list;
+		enum outcome out;
+		struct enhanced e;
+	} t[] = {
 		{ DNS_NXDOMAIN, "", OUT_PERMFAIL, { 5, 1, 2 } },
 		{ DNS_OK, "0 .", OUT_PERMFAIL, { 5, 1, 10 } },
 		{ DNS_FAILED, "", OUT_TEMPFAIL, { 4, 4, 3 } },

@@ -102,8 +102,9 @@ check_text(const struct tlsa *t)
 	if (t->len == 0)
 		MUST(tlsa_parse(&again, &mem, slice_str(text), &why) == E_SYNTAX);
 	else
-		MUST(tlsa_parse(&again, &mem, slice_str(text), &why) == E_OK && again.usage == t->usage &&
-		    again.selector == t->selector && again.matching == t->matching && again.len == t->len &&
+		MUST(tlsa_parse(&again, &mem, slice_str(text), &why) == E_OK &&
+		    again.usage == t->usage && again.selector == t->selector &&
+		    again.matching == t->matching && again.len == t->len &&
 		    memcmp(again.data, t->data, t->len) == 0);
 	arena_clear(&mem);
 }
@@ -119,7 +120,8 @@ check_found(const struct dane_found *f)
 		used += f->unusable[i] == NULL;
 		MUST(f->unusable[i] != NULL || tlsa_unusable(t) == NULL);
 		/* What no other record of its kind outdoes is in use. */
-		if (tlsa_unusable(t) == NULL && (t->matching == TLSA_FULL || t->matching == TLSA_SHA512))
+		if (tlsa_unusable(t) == NULL &&
+		    (t->matching == TLSA_FULL || t->matching == TLSA_SHA512))
 			MUST(f->unusable[i] == NULL);
 		check_openssl(t);
 		check_text(t);
@@ -137,9 +139,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct in		 in = { data, size };
 	unsigned		 shape = octet(&in);
-	struct dane_host	 h = { .host = "mx.example.net", .port = 25, .by_mx = shape & 1, .mx_secure = shape >> 1 & 1,
-	    .nexthop = "example.net", .nexthop_end = shape & 4 ? "end.example" : "" };
-	struct ipc_dns_answer	 a = { .status = DNS_OK, .secure = shape >> 3 & 1, .nrec = 1, .rec = rec };
+	struct dane_host h = { .host = "mx.example.net",
+		.port = 25,
+		.by_mx = shape & 1,
+		.mx_secure = shape >> 1 & 1,
+		.nexthop = "example.net",
+		.nexthop_end = shape & 4 ? "end.example" : "" };
+	struct ipc_dns_answer a = {
+		.status = DNS_OK, .secure = shape >> 3 & 1, .nrec = 1, .rec = rec
+	};
 	struct dane_search	 s;
 	struct arena		 mem;
 	struct tlsa		 t;
@@ -158,7 +166,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (broken)
 			MUST(s.step == DANE_DONE && s.found.status == DANE_FAILED);
 		/* Nothing but a signed answer asks for anything. */
-		if (s.step == DANE_DONE && (s.found.status == DANE_USABLE || s.found.status == DANE_UNUSABLE))
+		if (s.step == DANE_DONE &&
+		    (s.found.status == DANE_USABLE || s.found.status == DANE_UNUSABLE))
 			MUST(a.secure && a.status == DNS_OK);
 	}
 	check_found(&s.found);
