@@ -7,6 +7,7 @@
  */
 #include <crypt.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,15 +43,19 @@ on_signal(int sig)
 
 /* A line of standard input without its end; E_CLOSED: there is none, E_LIMIT, E_IO. */
 static int
-read_line(char dst[PASSWORD_MAX + 2], size_t *len)
+read_line(char dst[PASSWORD_MAX + 2], size_t *len, const sigset_t *open)
 {
-	ssize_t	n;
-	char	c;
+	struct pollfd	p = { .fd = STDIN_FILENO, .events = POLLIN };
+	ssize_t		n;
+	char		c;
 
 	*len = 0;
 	for (;;) {
+		/* open: only here do the signals that end us come, so that none is missed just before the wait. */
+		if (open != NULL && ppoll(&p, 1, NULL, open) == -1)
+			return (E_IO);
 		if ((n = read(STDIN_FILENO, &c, 1)) == -1)
-			return (E_IO);		/* EINTR as well: a signal wants us to end */
+			return (E_IO);
 		if (n == 0 && *len == 0)
 			return (E_CLOSED);
 		if (n == 0 || c == '\n')
@@ -74,22 +79,27 @@ ask_terminal(const char *login, size_t *len)
 {
 	struct sigaction	act = { .sa_handler = on_signal }, old[NSIGNALS];
 	struct termios		before, quiet;
+	sigset_t		shut, open;
 	size_t			again = 0;
 	int			err;
 
 	if (tcgetattr(STDIN_FILENO, &before) == -1)
 		return (E_IO);
 	sigemptyset(&act.sa_mask);
+	sigemptyset(&shut);
+	for (size_t i = 0; i < NSIGNALS; i++)
+		sigaddset(&shut, signals[i]);
+	(void)sigprocmask(SIG_BLOCK, &shut, &open);
 	for (size_t i = 0; i < NSIGNALS; i++)
 		(void)sigaction(signals[i], &act, &old[i]);
 	quiet = before;
 	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	if ((err = tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) == -1 ? E_IO : E_OK) == E_OK) {
 		(void)fprintf(stderr, "Password for %s: ", login);
-		err = read_line(secret.typed[0], len);
+		err = read_line(secret.typed[0], len, &open);
 		if (err == E_OK) {
 			(void)fprintf(stderr, "\nOnce more: ");
-			err = read_line(secret.typed[1], &again);
+			err = read_line(secret.typed[1], &again, &open);
 		}
 		(void)fprintf(stderr, "\n");
 		while (tcsetattr(STDIN_FILENO, TCSAFLUSH, &before) == -1 && errno == EINTR)
@@ -97,6 +107,7 @@ ask_terminal(const char *login, size_t *len)
 	}
 	for (size_t i = 0; i < NSIGNALS; i++)
 		(void)sigaction(signals[i], &old[i], NULL);
+	(void)sigprocmask(SIG_SETMASK, &open, NULL);
 	if (caught != 0) {
 		explicit_bzero(&secret, sizeof(secret));
 		(void)raise(caught == SIGTSTP ? SIGINT : caught);
@@ -109,7 +120,7 @@ ask_terminal(const char *login, size_t *len)
 static int
 ask(const char *login, size_t *len)
 {
-	int	err = isatty(STDIN_FILENO) ? ask_terminal(login, len) : read_line(secret.typed[0], len);
+	int	err = isatty(STDIN_FILENO) ? ask_terminal(login, len) : read_line(secret.typed[0], len, NULL);
 
 	if (err != E_OK)
 		(void)fprintf(stderr, "posternctl: %s\n", err == E_LIMIT ? "the password is too long" :
