@@ -46,7 +46,7 @@ tls_client_authorities(SSL_CTX *ctx, struct slice pem)
 		X509_free(x);
 	}
 	BIO_free(b);
-	if (!ok || n == 0)
+	if (!ok || n == 0 || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
 		return (E_CORRUPT);
 	ERR_clear_error();	/* that there are no more */
 	if (n > CA_NAMES_MAX)

@@ -47,6 +47,7 @@ fuzz_mail(struct slice in, const struct param_rules *rules)
 	MUST(mp.by_mode != BY_RETURN || mp.by_s > 0);
 	MUST(mp.by_s >= -BY_MAX_S && mp.by_s <= BY_MAX_S && mp.hold_until >= 0 && mp.hold_until <= NOW + HOLD_MAX_S);
 	MUST(xtext_is_printable(mp.envid));
+	MUST(mp.auth.n == 0 || (rules->auth && mp.auth.n <= AUTH_PARAM_MAX));
 	MUST(rules->trusted || (mp.by_mode == BY_NONE && mp.hold_until == 0 && !mp.prioritized));
 	if (!rules->esmtp)
 		return;
@@ -106,6 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return (0);
 	rules.esmtp = (data[0] & 1) == 0;
 	rules.trusted = (data[0] & 2) == 0;
+	rules.auth = (data[0] & 64) != 0;
 	rules.utf8 = (data[0] & 4) == 0;
 	rules.size_limit = (data[0] & 8) == 0 ? 1000000 : 0;
 	in = slice_make(data + 1, size - 1);
