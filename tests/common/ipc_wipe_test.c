@@ -7,9 +7,11 @@
 #include "tests/common/ipc_end.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 #define MARK_LEN	24
 #define MAPPING_MAX	(256ul << 20)	/* a sanitizer's shadow is larger, and holds nothing of ours */
+#define GUARD_S		120		/* what a failed test leaves open would keep the loop for ever */
 
 /* The mark never stands in memory as it is, but where a test puts it. */
 static volatile uint8_t	mask = 0x5a;
@@ -43,6 +45,30 @@ count(const uint8_t *p, const uint8_t *end)
 	return (n);
 }
 
+/* The same of a mapping, but for the pages that were never touched. */
+static unsigned
+count_touched(uint8_t *p, uint8_t *end)
+{
+	static unsigned char	vec[1024];
+	size_t			page = (size_t)sysconf(_SC_PAGESIZE), i, n;
+	uint8_t			*from = NULL;	/* of a run of touched pages */
+	unsigned		sum = 0;
+
+	for (; p < end; p += n * page) {
+		n = (size_t)(end - p) / page < sizeof(vec) ? (size_t)(end - p) / page : sizeof(vec);
+		assert_int_equal(mincore(p, n * page, vec), 0);
+		for (i = 0; i < n; i++) {
+			if ((vec[i] & 1) != 0 && from == NULL)
+				from = p + i * page;
+			if ((vec[i] & 1) == 0 && from != NULL) {
+				sum += count(from, p + i * page);
+				from = NULL;
+			}
+		}
+	}
+	return (from != NULL ? sum + count(from, end) : sum);
+}
+
 /* How often the mark stands in memory that we may write. */
 static unsigned
 found(void)
@@ -56,7 +82,7 @@ found(void)
 	while (fgets(line, sizeof(line), f) != NULL) {
 		if (sscanf(line, "%lx-%lx %7s", &from, &to, mode) == 3 && mode[0] == 'r' && mode[1] == 'w' &&
 		    to - from <= MAPPING_MAX)
-			n += count((const uint8_t *)from, (const uint8_t *)to);
+			n += count_touched((uint8_t *)from, (uint8_t *)to);
 	}
 	fclose(f);
 	return (n);
@@ -66,14 +92,15 @@ found(void)
 
 static unsigned		while_handled;		/* what the search found before the handler returned */
 static unsigned		handled;
+static unsigned		search_at;		/* at this one */
 static int		refuse_at, close_at;	/* this many frames were handled; 0: never */
 static int		ended;
 
 static int
 wipe_message(struct ipc *ch, enum ipc_type type, struct rd *payload, int fd)
 {
-	handled++;
-	while_handled = found();
+	if (++handled == search_at)		/* a search takes a while */
+		while_handled = found();
 	if (close_at != 0 && handled == (unsigned)close_at)
 		ipc_close(ch, NULL);
 	return (refuse_at != 0 && handled == (unsigned)refuse_at ? E_PROTO : E_OK);
@@ -166,6 +193,7 @@ pair_open(struct pair *p, unsigned from, unsigned to)
 
 	handled = 0;
 	while_handled = 0;
+	search_at = 0;
 	refuse_at = close_at = ended = 0;
 	assert_int_equal(ipc_pair(fds), E_OK);
 	assert_int_equal(ipc_open(&p->a, &loop, fds[0], from, to, &wipe_ops, p), E_OK);
@@ -220,6 +248,7 @@ test_search(void **state)
 	explicit_bzero(here, sizeof(here));
 	assert_int_equal(found(), 0);
 	pair_open(&p, ROOM_SMTPD, ROOM_KEYS);
+	search_at = 1;
 	assert_int_equal(send_mark(&p.a, IPC_SIGN), E_OK);
 	turn_until(&handled, 1);
 	assert_true(while_handled >= 1);
@@ -259,6 +288,7 @@ test_sent(void **state)
 	for (i = 0; i < ROWS; i++) {
 		for (k = 0; k < sizeof(many) / sizeof(many[0]); k++) {
 			pair_open(&p, rows[i].from, rows[i].to);
+			search_at = many[k];
 			for (n = 0; n < many[k]; n++)
 				assert_int_equal(send_mark(&p.a, rows[i].type), E_OK);
 			assert_true(found() == many[k]);	/* waits to be sent */
@@ -276,14 +306,18 @@ static void
 test_moved(void **state)
 {
 	struct pair	p;
+	size_t		moved;
 	unsigned	n = 0;
 
 	pair_open(&p, ROOM_SMTPD, ROOM_AUTH);
 	while (ipc_backlog(&p.a) < 3 * IPC_DATAGRAM_MAX) {
+		moved = ipc_backlog(&p.a) / IPC_DATAGRAM_MAX;
 		assert_int_equal(send_mark(&p.a, IPC_SASL), E_OK);
 		n++;
-		assert_int_equal(found(), n);
+		if (ipc_backlog(&p.a) / IPC_DATAGRAM_MAX != moved || n < 3)
+			assert_int_equal(found(), n);
 	}
+	assert_int_equal(found(), n);
 	turn_until(&handled, n);
 	assert_int_equal(found(), 0);
 	pair_close(&p);
@@ -394,5 +428,6 @@ main(void)
 	};
 
 	log_open("test");
+	alarm(GUARD_S);
 	return (cmocka_run_group_tests(tests, setup, teardown));
 }
