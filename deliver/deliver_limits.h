@@ -34,6 +34,7 @@
 #define TLS_BATCH		(64u << 10)	/* octets of a body that are encrypted before the socket has to take them */
 #define TLS_OUT_MAX		(256u << 10)	/* records of one connection that wait for the socket */
 #define TLS_SESSIONS_MAX	2000	/* sessions kept for resumption, about 5 KB each */
+#define TLS_SESSION_CHAIN_MAX	8	/* certificates of a host whose session is kept */
 #define TLS_SESSION_AGE_S	3600	/* an older one is not used */
 #define COMMANDS_MAX		(96u << 10)	/* a group of MAIL, 100 RCPT, DATA at their longest */
 #define BDAT_CHUNK		(128u << 10)	/* octets of a body in one BDAT */

@@ -21,6 +21,7 @@
 struct set {
 	int		 made;
 	uint64_t	 serial;
+	uint8_t		 of[32];	/* what it was made of, as a hash: the same again need not be made */
 	SSL_CTX		*ctx[WANTS];	/* by enum tls_want, without those that need none */
 };
 
@@ -55,7 +56,8 @@ on_session(SSL *ssl, SSL_SESSION *s)
 {
 	struct tls_peer	*t = SSL_get_app_data(ssl);
 
-	if (t == NULL || !t->policy->resume || SSL_SESSION_is_resumable(s) != 1)
+	if (t == NULL || !t->policy->resume || SSL_SESSION_is_resumable(s) != 1 ||
+	    sk_X509_num(SSL_get_peer_cert_chain(ssl)) > TLS_SESSION_CHAIN_MAX)	/* it is kept with the session */
 		return (0);
 	tls_session_put(t->key, s);
 	return (1);
@@ -123,6 +125,18 @@ add_anchors(SSL_CTX *ctx, struct slice pem)
 }
 
 static int
+hash_of(uint8_t dst[32], enum tls_level level, struct slice ca)
+{
+	EVP_MD_CTX	*m = EVP_MD_CTX_new();
+	int		 ok;
+
+	ok = m != NULL && EVP_DigestInit_ex(m, EVP_sha256(), NULL) == 1 && EVP_DigestUpdate(m, &level, sizeof(level)) == 1 &&
+	    EVP_DigestUpdate(m, ca.p, ca.n) == 1 && EVP_DigestFinal_ex(m, dst, NULL) == 1;
+	EVP_MD_CTX_free(m);
+	return (ok ? E_OK : E_NOMEM);
+}
+
+static int
 fill_set(struct set *s, enum tls_level level, struct slice ca)
 {
 	s->made = 1;
@@ -137,11 +151,15 @@ fill_set(struct set *s, enum tls_level level, struct slice ca)
 int
 tls_prepare(const struct conf *conf)
 {
+	uint8_t	of[32];
 	int	err;
 
 	free_set(&tls.coming);
-	if ((err = tls_open()) != E_OK)
+	if ((err = tls_open()) != E_OK || (err = hash_of(of, conf->tls_level, conf->ca)) != E_OK)
 		return (err);
+	if (tls.now.made && memcmp(of, tls.now.of, sizeof(of)) == 0)
+		return (E_OK);		/* and the sessions stay */
+	memcpy(tls.coming.of, of, sizeof(of));
 	if ((err = fill_set(&tls.coming, conf->tls_level, conf->ca)) != E_OK)
 		free_set(&tls.coming);
 	return (err);

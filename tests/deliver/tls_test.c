@@ -287,7 +287,9 @@ resumed(void **state)
 		assert_string_equal(shake(&s, &by_ca, 25), "verified by ca, resumed");
 		assert_string_equal(shake(&s, &off, 27), "verified by ca");
 		assert_string_equal(shake(&s, &off, 27), "verified by ca");
-		use_conf(TLS_INTERMEDIATE);						/* another snapshot */
+		use_conf(TLS_INTERMEDIATE);						/* a reload of other things */
+		assert_string_equal(shake(&s, &by_ca, 25), "verified by ca, resumed");
+		use_conf(TLS_OLD);							/* and one of these */
 		assert_string_equal(shake(&s, &by_ca, 25), "verified by ca");
 		SSL_CTX_free(s.ctx);
 	}
@@ -340,6 +342,24 @@ sessions_at_their_limit(void **state)
 	assert_int_equal(tls_session_count(), TLS_SESSIONS_MAX - 1);
 	tls_session_forget_all();
 	assert_int_equal(tls_session_count(), 0);
+}
+
+/* A host with a long chain shakes hands in full each time; each session would hold all of it. */
+static void
+chains_at_their_limit(void **state)
+{
+	struct server s;
+
+	for (int n = TLS_SESSION_CHAIN_MAX - 1; n <= TLS_SESSION_CHAIN_MAX + 1; n++) {
+		use_conf(TLS_INTERMEDIATE);
+		tls_session_forget_all();
+		server_open(&s, made.good, made.key, TLS1_3_VERSION);
+		for (int i = 1; i < n; i++)
+			assert_int_equal(SSL_CTX_add1_chain_cert(s.ctx, made.ca), 1);
+		(void)shake(&s, &must, 25);
+		assert_string_equal(shake(&s, &must, 25), n <= TLS_SESSION_CHAIN_MAX ? "unverified, resumed" : "unverified");
+		SSL_CTX_free(s.ctx);
+	}
 }
 
 static void
@@ -402,6 +422,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(certificates), cmocka_unit_test(fingerprints), cmocka_unit_test(policy_names),
 		cmocka_unit_test(resumed), cmocka_unit_test(ticket_forgotten), cmocka_unit_test(sessions_at_their_limit),
+		cmocka_unit_test(chains_at_their_limit),
 		cmocka_unit_test(versions), cmocka_unit_test(anchors),
 	};
 
