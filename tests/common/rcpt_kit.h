@@ -169,7 +169,7 @@ kit_line(struct rcpt_kit *k, char *line, int number)
 	if (strcmp(l->table, "domain") == 0 || strcmp(l->table, "relay-domain") == 0) {
 		d = &k->domains[k->conf.ndomains++];
 		*d = (struct conf_domain){ .name = l->key, .relay = l->table[0] == 'r', .catch_all = "" };
-		d->deliver = (struct hop){ HOP_MAILDIR, "", 0, "/mail/%d/%u" };
+		d->deliver = (struct hop){ .kind = HOP_MAILDIR, .host = "", .path = "/mail/%d/%u", .login = "" };
 	} else if (strcmp(l->table, "all") == 0)
 		kit_domain(k, l->key)->all = 1;
 	else if (strcmp(l->table, "verify") == 0)
