@@ -28,7 +28,10 @@ static void	conn_write_body(struct conn *);
 static void
 on_closed(uv_handle_t *h)
 {
-	free(h->data);
+	struct conn *c = h->data;
+
+	policy_unref(c->policy);	/* until then it is asked for: whether mail may go without TLS */
+	free(c);
 }
 
 void
@@ -166,7 +169,6 @@ conn_close(struct conn *c)
 	d->count[COUNT_OPEN]--;
 	login_forget(c);
 	conn_tls_free(c);
-	policy_unref(c->policy);
 	client_clear(&c->client);
 	conn_body_over(c);
 	/* Out of the loop first: a closed number may be somebody else's at once. */
