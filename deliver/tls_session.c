@@ -23,9 +23,11 @@ struct kept {
 	uint8_t		 key[TLS_KEY_LEN];
 };
 
-static struct kept		*bucket[BUCKETS];
-static TAILQ_HEAD(, kept)	 ages = TAILQ_HEAD_INITIALIZER(ages);	/* oldest first */
-static size_t			 nkept;
+TAILQ_HEAD(kept_list, kept);
+
+static struct kept	*bucket[BUCKETS];
+static struct kept_list	 ages = TAILQ_HEAD_INITIALIZER(ages);	/* oldest first */
+static size_t		 nkept;
 
 static struct kept **
 slot(const uint8_t key[TLS_KEY_LEN])
