@@ -241,6 +241,10 @@ daemons_try(struct master *m, unsigned room, uint64_t *trials)
 		return (E_LIMIT);
 	if (d->sv.state == SV_RUNNING && !d->removed)
 		return (E_OK);
+	/* What it cannot use may be what this snapshot mends: a key that was written over, and was no certificate's then. */
+	d->again = d->sv.state == SV_BACKOFF || d->sv.state == SV_FAILED;
+	if (d->sv.state == SV_BACKOFF)
+		(void)supervise_event(&d->sv, SV_STOP, now_mono_ms());
 	if (d->sv.state != SV_IDLE && d->sv.state != SV_FAILED)
 		return (E_AGAIN);
 	d->trial = 1;
@@ -255,10 +259,33 @@ daemons_try(struct master *m, unsigned room, uint64_t *trials)
 	return (E_OK);
 }
 
+int
+daemons_can_judge(const struct master *m)
+{
+	const struct daemon *d;
+
+	for (d = m->daemon; d < m->daemon + DAEMONS_MAX; d++) {
+		if (d->used && (d->item.room == ROOM_KEYS || d->item.room == ROOM_AUTH) && d->sv.state != SV_IDLE &&
+		    d->sv.state != SV_RUNNING && d->sv.state != SV_BACKOFF && d->sv.state != SV_FAILED)
+			return (0);
+	}
+	return (1);
+}
+
 void
 daemon_trial_failed(struct daemon *d)
 {
 	d->trial = 0;
+	if (d->again) {			/* the snapshot in force wants it all the same */
+		if (d->pid != 0)
+			daemon_event(d, SV_RECYCLE);
+		else if (d->sv.state != SV_BACKOFF) {
+			(void)supervise_event(&d->sv, SV_STOP, now_mono_ms());
+			(void)supervise_event(&d->sv, SV_EXIT, now_mono_ms());
+			daemon_event(d, SV_START);
+		}
+		return;
+	}
 	d->removed = 1;
 	if (d->pid == 0) {	/* there is no end to wait for */
 		(void)supervise_event(&d->sv, SV_STOP, now_mono_ms());

@@ -68,6 +68,7 @@ struct daemon {
 	uint64_t	 log_dropped;
 	uint64_t	 counter[8];
 	int		 trial;		/* started to read the keys or passwords of a snapshot that is not in force yet */
+	int		 again;		/* with trial: it was backing off, and goes on so if the trial fails */
 	uint64_t	 rejoin;	/* slots of peers that need a new channel to it */
 	int		 want_log;	/* its log socket died, or it has a stand-in */
 	struct dovecot	 dovecot;
@@ -145,6 +146,7 @@ void	daemons_init(struct master *);
 void	daemons_start(struct master *);			/* all of the plan */
 void	daemons_replan(struct master *, const struct conf *old);	/* after a reload */
 int	daemons_try(struct master *, unsigned room, uint64_t *trials);	/* E_AGAIN: it is between two lives */
+int	daemons_can_judge(const struct master *);	/* who reads keys and passwords is in none of these moments */
 void	daemon_trial_failed(struct daemon *);
 void	daemon_event(struct daemon *, enum sv_event);
 void	daemon_broken(struct daemon *, const char *why);	/* kill it; it restarts */

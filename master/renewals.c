@@ -77,7 +77,7 @@ on_timer(uv_timer_t *timer)
 {
 	struct master *m = timer->data;
 
-	if (m->started && !m->stopping && m->reload.state == RELOAD_IDLE &&
+	if (m->started && !m->stopping && m->reload.state == RELOAD_IDLE && daemons_can_judge(m) &&
 	    renewal_look(&m->renewal, look(m->conf, INT64_MAX), now_mono_ms())) {
 		log_info("files of certificates, keys or passwords were changed");
 		reloads_request(m, "a renewal", NULL);

@@ -219,6 +219,38 @@ def test_renewed_files_are_noticed(tls):
     assert shown(tls) == fingerprint((tls.certs / "ec.pem").read_bytes()) != before
 
 
+def over(path, octets):
+    "Written over in place, as cp(1) does: the descriptor that master holds shows it."
+    with open(path, "r+b") as f:
+        f.truncate(0)
+        f.write(octets)
+
+
+def test_keys_written_over_and_killed(tls):
+    """What master holds is no key of the certificate in force any more: a reload, or the look by itself, mends it at once."""
+    make_pair(tls.certs, "next")
+    make_pair(tls.certs, "last")
+    tls.start()
+    before = shown(tls)
+    over(tls.certs / "ec.key", (tls.certs / "next.key").read_bytes())
+    tls.kill("postern-keys")
+    tls.wait_log(r"daemon keys\[0\] starts again in 1600 ms")
+    assert tls.ctl("reload", check=False).returncode != 0          # a trial that fails: the certificate is the old one
+    tls.wait_log(r"daemon keys\[0\] cannot use it: .*not the certificate's key|daemon keys\[0\] ended before it had read the keys")
+    over(tls.certs / "ec.pem", (tls.certs / "next.pem").read_bytes())
+    tls.ctl("reload")
+    wait_for("the next certificate", lambda: shown(tls) == fingerprint((tls.certs / "next.pem").read_bytes()) != before)
+    # Nobody says anything: the look every ten seconds does it, though keys backs off meanwhile.
+    for s in ("key", "pem"):
+        over(tls.certs / f"ec.{s}", (tls.certs / f"last.{s}").read_bytes())
+    tls.kill("postern-keys")
+    tls.wait_log(r"reload done generation=", RENEWAL + 10, count=2)
+    wait_for("the last certificate", lambda: shown(tls) == fingerprint((tls.certs / "last.pem").read_bytes()))
+    pid = tls.kill("postern-keys")
+    wait_for("another keys", lambda: tls.pid_of("postern-keys") not in (None, pid))
+    wait_for("the last certificate", lambda: shown(tls) == fingerprint((tls.certs / "last.pem").read_bytes()))
+
+
 def test_expired_certificate_is_a_warning(tls):
     make_expired(tls.certs, "ec")
     tls.start()
