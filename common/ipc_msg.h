@@ -108,6 +108,8 @@ enum role {
 	M(JOB_ACK,	job_id,		ROOM_QUEUE,	ROOM_DELIVER,	0) /* the outcomes are durable: forget them */ \
 	M(JOB_RUNNING,	job_running,	ROOM_DELIVER,	ROOM_QUEUE,	0) /* after a new channel: still at work on these */ \
 	M(JOB_SYNC,	empty,		ROOM_DELIVER,	ROOM_QUEUE,	0) /* ... and that was all; jobs may come */ \
+	M(JOB_STOP,	empty,		ROOM_DELIVER,	ROOM_QUEUE,	0) /* no more jobs, please: this process leaves */ \
+	M(JOB_STOPPED,	empty,		ROOM_QUEUE,	ROOM_DELIVER,	0) /* none is behind this */ \
 	M(PROBE,	probe,		ROOM_QUEUE,	ROOM_DELIVER,	0) /* ask a next hop about one recipient, send no message */ \
 	M(PROBE_RESULT,	probe_result,	ROOM_DELIVER,	ROOM_QUEUE,	0) \
 	M(TRY_TLS,	try_tls,	ROOM_QUEUE,	ROOM_DELIVER,	0) /* what TLS towards a next hop would be, tried */ \

@@ -26,11 +26,12 @@ deliver_tick_on(struct deliver *d)
 	(void)uv_timer_start(&d->tick, on_tick, TICK_MS, TICK_MS);
 }
 
-/* What was sent to queue is durable there once acknowledged; without queue nobody will. */
+/* What was sent to queue is durable there once acknowledged, and what it sent has been read: a job left in the channel would
+ * count as unsure there (G3).  Without queue nobody will say so. */
 static int
 may_leave(const struct deliver *d)
 {
-	return (d->njobs == 0 && d->nclosing == 0 && (d->nheld == 0 || d->queue == NULL));
+	return (d->njobs == 0 && d->nclosing == 0 && (d->queue == NULL || (d->nheld == 0 && d->stopped)));
 }
 
 static void
@@ -99,6 +100,7 @@ on_stop(struct room *room, uint32_t within_ms)
 		return;
 	d->stopping = 1;
 	d->stop_ms = deliver_now(d) + (within_ms > STOP_MARGIN_MS ? within_ms - STOP_MARGIN_MS : 0);
+	queue_stop(d);
 	d->role->stop(d);
 	deliver_tick_on(d);
 }

@@ -66,6 +66,8 @@ struct deliver {
 	uv_timer_t	 tick;
 	int		 ticking;
 	int		 stopping;
+	int		 stop_owed;	/* queue is to be told */
+	int		 stopped;	/* queue has said that no job follows */
 	uint64_t	 stop_ms;
 	uint64_t	 count[8];
 
@@ -106,6 +108,7 @@ void	deliver_tick_on(struct deliver *);	/* something waits from now on */
 void	queue_channel(struct deliver *, const struct ipc_channel *, int fd);
 void	queue_report(struct job *);		/* JOB_RESULTs and JOB_DONE, now or when the channel lets us */
 void	queue_owe(struct deliver *);		/* something could not be said */
+void	queue_stop(struct deliver *);		/* asks for no more jobs: d->stopped once that is so */
 void	queue_resume(struct deliver *);		/* say what is owed, as far as the channel takes it */
 
 /* login.c */

@@ -182,12 +182,26 @@ queue_resume(struct deliver *d)
 		if (d->owing)
 			return;
 	}
-	if (!d->sync_owed)
-		return;
-	if (ipc_send(ch, JOB_SYNC, empty, &none) == E_OK)
-		d->sync_owed = 0;
-	else
-		queue_owe(d);
+	if (d->sync_owed) {
+		if (ipc_send(ch, JOB_SYNC, empty, &none) == E_OK)
+			d->sync_owed = 0;
+		else
+			queue_owe(d);
+	}
+	if (d->stop_owed && !d->owing) {
+		if (ipc_send(ch, JOB_STOP, empty, &none) == E_OK)
+			d->stop_owed = 0;
+		else
+			queue_owe(d);
+	}
+}
+
+void
+queue_stop(struct deliver *d)
+{
+	d->stop_owed = 1;
+	d->stopped = 0;
+	queue_resume(d);
 }
 
 static void
@@ -225,6 +239,8 @@ queue_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 		j->sent = j->announced = 0;
 	}
 	d->sync_owed = 1;
+	d->stop_owed = d->stopping;
+	d->stopped = 0;
 	queue_resume(d);
 }
 
@@ -376,6 +392,18 @@ job_ack(struct deliver *d, struct rd *r)
 	return (E_OK);
 }
 
+/* Whatever queue sent has been read. */
+static int
+job_stopped(struct deliver *d, struct rd *r)
+{
+	struct ipc_empty m;
+
+	if (ipc_unpack_empty(r, &m) != E_OK || !d->stopping || d->stop_owed || d->stopped)
+		return (E_PROTO);
+	d->stopped = 1;
+	return (E_OK);
+}
+
 static void
 probe_refuse(struct deliver *d, uint64_t id)
 {
@@ -417,6 +445,8 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		return (job_body(d, r));
 	case IPC_JOB_CANCEL:
 		return (job_cancel(d, r));
+	case IPC_JOB_STOPPED:
+		return (job_stopped(d, r));
 	case IPC_JOB_ACK:
 		return (job_ack(d, r));
 	case IPC_PROBE:

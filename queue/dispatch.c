@@ -77,7 +77,7 @@ dispatch_run(struct queue *q)
 static int
 peer_takes(const struct deliver_peer *p)
 {
-	return (p->synced && !p->ipc.over && ipc_backlog(&p->ipc) < PEER_BACKLOG_MAX &&
+	return (p->synced && !p->leaving && !p->ipc.over && ipc_backlog(&p->ipc) < PEER_BACKLOG_MAX &&
 	    p->held < JOBS_HELD_MAX);
 }
 

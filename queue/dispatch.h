@@ -14,6 +14,7 @@ struct deliver_peer {
 	uint64_t	 serial;	/* never reused */
 	enum role	 role;
 	uint8_t		 synced;
+	uint8_t		 leaving;	/* takes no more jobs */
 	uint8_t		 early;		/* its channel came before GO */
 	uint32_t	 njobs;
 	uint32_t	 held;		/* jobs that it keeps, not acknowledged yet */

@@ -22,6 +22,7 @@ static int	on_result(struct deliver_peer *, struct rd *);
 static int	on_done(struct deliver_peer *, struct rd *);
 static int	on_running(struct deliver_peer *, struct rd *);
 static int	on_sync(struct deliver_peer *, struct rd *);
+static int	on_stop(struct deliver_peer *, struct rd *);
 static int	replayed_rcpt(struct job *, uint32_t);
 static int	add_result(struct queue *, struct job *, const struct ipc_job_result *);
 static void	send_ack(struct deliver_peer *, uint64_t);
@@ -70,6 +71,8 @@ dispatch_deliver_message(struct ipc *ipc, enum ipc_type type, struct rd *r, int 
 		return (on_running(p, r));
 	case IPC_JOB_SYNC:
 		return (on_sync(p, r));
+	case IPC_JOB_STOP:
+		return (on_stop(p, r));
 	case IPC_PROBE_RESULT:
 		return (questions_probe_result(p, r));
 	case IPC_TLS_REPORT:
@@ -394,6 +397,20 @@ on_sync(struct deliver_peer *p, struct rd *r)
 	dispatch_gate(p->q);
 	sched_wake(p->q->sched);
 	dispatch_run(p->q);
+	return (E_OK);
+}
+
+/* It leaves, and another takes its place: what is on its way to it already it hands back. */
+static int
+on_stop(struct deliver_peer *p, struct rd *r)
+{
+	struct ipc_empty m, none = { 0 };
+
+	if (ipc_unpack_empty(r, &m) != E_OK || p->leaving)
+		return (E_PROTO);
+	p->leaving = 1;
+	/* If the channel is too full for a word it is over, or it is asked again when it has ended. */
+	(void)ipc_send(&p->ipc, JOB_STOPPED, empty, &none);
 	return (E_OK);
 }
 

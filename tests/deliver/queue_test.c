@@ -54,7 +54,8 @@ finish(uint64_t id, const char *text)
 struct fake {
 	struct ipc	 ipc;		/* first */
 	int		 closed, shut;
-	unsigned	 nresult, ndone, nrunning, nsync;
+	unsigned	 nresult, ndone, nrunning, nsync, nstop;
+	struct ipc_job_result last;
 	uint64_t	 credit;
 	unsigned	 bad;		/* something came after JOB_SYNC that belongs before it, or twice */
 	uint64_t	 last_running;
@@ -76,6 +77,10 @@ fake_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		assert_int_equal(ipc_unpack_job_result(r, &res), E_OK);
 		f->bad += f->seen[res.job % 512][res.index]++ != 0;
 		f->nresult++;
+		f->last = res;
+		break;
+	case IPC_JOB_STOP:
+		f->nstop++;
 		break;
 	case IPC_JOB_DONE:
 		f->ndone++;
@@ -308,6 +313,62 @@ what_a_new_channel_begins_with(void **state)
 	assert_int_equal(f->nresult, 2);
 	assert_int_equal(f->ndone, 2);
 	hang_up(f);
+}
+
+/* What is in the channel when it has to leave is handed back at once, and read before it goes. */
+static void
+leaves_nothing_unread(void **state)
+{
+	struct fake *f = connect_queue();
+	struct ipc_empty none = { 0 };
+
+	give(f, 1, 1, 10);
+	give_body(f, 1, 10);
+	turns(3);
+	give(f, 2, 1, 10);
+	give_body(f, 2, 10);
+	d->room.arg = d;
+	deliver_room_ops.stop(&d->room, 5000);
+	turns(3);
+	assert_int_equal(f->nstop, 1);
+	assert_int_equal(begun, 1);
+	assert_int_equal(f->ndone, 1);
+	assert_int_equal(f->last.job, 2);
+	assert_int_equal(f->last.outcome, OUT_TEMPFAIL);
+	assert_int_equal(f->last.retry_hint, RETRY_AT_ONCE);
+	finish(1, "later");
+	ack(f, 1);
+	ack(f, 2);
+	turns(3);
+	assert_int_equal(d->nheld, 0);
+	assert_false(d->stopped);		/* another may be on its way */
+	give(f, 3, 1, 0);
+	assert_int_equal(ipc_send(&f->ipc, JOB_STOPPED, empty, &none), E_OK);
+	turns(3);
+	assert_int_equal(f->last.job, 3);
+	assert_true(d->stopped);
+	assert_false(f->closed);
+	hang_up(f);
+	f = connect_queue();			/* a new queue is told again */
+	turns(3);
+	assert_int_equal(f->nsync, 1);
+	assert_int_equal(f->nstop, 1);
+	assert_false(d->stopped);
+	hang_up(f);
+}
+
+static void
+stopped_without_being_asked(void **state)
+{
+	struct fake *f = connect_queue();
+	struct ipc_empty none = { 0 };
+
+	turns(3);
+	assert_int_equal(ipc_send(&f->ipc, JOB_STOPPED, empty, &none), E_OK);
+	turns(3);
+	assert_true(f->closed);
+	ipc_close(&f->ipc, fake_free);
+	turns(4);
 }
 
 /* More to say than the channel holds: each result once, and JOB_SYNC behind all of them. */
@@ -591,6 +652,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(probes_behind_many_reports, setup, teardown),
 		cmocka_unit_test_setup_teardown(fields_of_a_job, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_a_new_channel_begins_with, setup, teardown),
+		cmocka_unit_test_setup_teardown(leaves_nothing_unread, setup, teardown),
+		cmocka_unit_test_setup_teardown(stopped_without_being_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(more_reports_than_the_channel_holds, setup, teardown),
 		cmocka_unit_test_setup_teardown(credit, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancel, setup, teardown),
