@@ -338,9 +338,11 @@ sharing(void **state)
 static void
 deadlines(void **state)
 {
-	uint64_t	start = uv_hrtime(), ms;
+	uint64_t	start, ms;
 
 	forget();
+	uv_update_time(&loop);		/* timers begin at the loop's idea of now, which may be old */
+	start = uv_hrtime();
 	ask(1, DNS_MX, "mute.dead.test", 120);
 	ask(2, DNS_MX, "mute.dead.test", 60);
 	wait_for(1);
