@@ -29,7 +29,6 @@ struct policy_ask {
 	const char	*nexthop;	/* the domain, or the host of smtp: */
 	const char	*host;		/* the host's name, or its address as text */
 	uint16_t	 port;
-	const struct net_addr *addr;	/* that is dialled; NULL: not known yet */
 	int		 implicit;
 	const char	*login;		/* title; "" none */
 	int		 secure;	/* the host's name came by DNSSEC (HOP_MX), or from the operator (HOP_SMTP) */
@@ -71,7 +70,5 @@ struct tls_policy *policy_ref(struct tls_policy *);
 void	policy_unref(struct tls_policy *);			/* NULL: nothing */
 /* All that verification hangs on, as octets in one form: a session made under other ones is not resumed. */
 void	policy_octets(const struct tls_policy *, void (*add)(void *arg, const void *, size_t), void *arg);
-/* Whether the two ask for the same, so that a connection of the one may serve the other. */
-int	policy_same(const struct tls_policy *, const struct tls_policy *);
 
 #endif

@@ -30,12 +30,12 @@ remote_note_fail(struct job *j, const struct client_result *fail, const char *re
 }
 
 static struct tls_policy *
-remote_policy(const struct job *j, const struct host *host, const struct net_addr *addr)
+remote_policy(const struct job *j, const struct host *host)
 {
 	const struct hosts *h = &j->route->hosts;
 	struct policy_ask a = {
 	    .conf = j->d->room.conf, .kind = h->kind, .nexthop = j->dest->host, .host = host->name, .port = h->port,
-	    .addr = addr, .implicit = j->dest->implicit, .login = j->dest->login,
+	    .implicit = j->dest->implicit, .login = j->dest->login,
 	    .secure = h->kind == HOP_SMTP || h->mx_secure, .dane = &host->dane};
 
 	return (policy_new(&a));
@@ -71,7 +71,7 @@ remote_dial(struct job *j, size_t hi, size_t ai)
 	const struct host *host = &h->host[hi];
 	struct client_result fail = {
 	    .outcome = OUT_TEMPFAIL, .stage = STAGE_CONNECT, .enhanced = {4, 4, 1}};
-	struct tls_policy *p = remote_policy(j, host, &host->addr[ai]);
+	struct tls_policy *p = remote_policy(j, host);
 	const char *why = "out of memory";
 	struct conn *c = NULL;
 	int both = 0, in_clear = j->in_clear && net_addr_cmp(&j->clear_addr, &host->addr[ai]) == 0;

@@ -133,7 +133,6 @@ trial_policy(struct trial *t, const struct host *host)
 		.nexthop = t->ask.host,
 		.host = host->name,
 		.port = h->port,
-		.addr = host->naddr != 0 ? &host->addr[0] : NULL,
 		.implicit = t->ask.implicit,
 		.login = t->ask.login,
 		.secure = h->kind == HOP_SMTP || h->mx_secure,
