@@ -116,7 +116,7 @@ sender_is_his(struct smtp_session *s, const char *sender)
 		return (1);
 	if (!table_is_empty(t))
 		err = rcpt_find(s->env->conf, t, sender, &v);
-	if (err == E_NOTFOUND && (!s->authed || s->conf_listener == NULL || s->conf_listener->any_sender ||
+	if (err == E_NOTFOUND && (!s->authed || (s->conf_listener != NULL && s->conf_listener->any_sender) ||
 	    is_own(s->env->conf, s->login, sender)))
 		return (1);
 	if (err == E_OK && (err = names_him(s, &v)) == E_OK)

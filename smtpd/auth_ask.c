@@ -53,10 +53,10 @@ facts(struct conn *c, struct ipc_sasl *m, uint8_t room[BINDINGS][SASL_BINDING_MA
 	m->client = s->client;
 	m->client_port = s->port;
 	own_end(c, m);
-	for (i = 0; i < BINDINGS && s->bindable && c->tls != NULL; i++)
+	for (i = 0; i < BINDINGS && s->bindable && s->xclient == 0 && c->tls != NULL; i++)
 		m->binding[i] = slice_make((char *)room[i],
 		    tls_binding(c->tls->ssl, (enum binding)i, SSL_get_certificate(c->tls->ssl), room[i]));
-	if (s->external != NULL)
+	if (s->external != NULL && s->xclient == 0)
 		(void)slice_copy(slice_str(s->external), m->external, sizeof(m->external));
 }
 

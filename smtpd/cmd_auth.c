@@ -50,9 +50,10 @@ smtp_auth_offered(const struct smtp_session *s)
 	if (!smtp_auth_listener(s) || s->login[0] != '\0' || !is_private(s) || smtp_tls_missing(s))
 		return (0);
 	m = s->env->conf->auth.mechanisms;
-	if (!s->tls || !s->bindable)
+	/* With XCLIENT the TLS is the proxy's: neither its binding nor its certificate is that of the client behind it. */
+	if (!s->tls || !s->bindable || s->xclient != 0)
 		m &= ~(1u << SASL_SCRAM_SHA_256_PLUS);
-	if (s->external == NULL)
+	if (s->external == NULL || s->xclient != 0)
 		m &= ~(1u << SASL_EXTERNAL);
 	return (m);
 }

@@ -186,7 +186,8 @@ size_t
 smtp_line_input(struct smtp_session *s, struct slice in, size_t max, struct slice *line, size_t *used)
 {
 	size_t		 n = in.n < max ? in.n : max;
-	const char	*p = in.p + s->scanned, *lf, *cr;
+	/* A reload may have taken AUTH away, and its longer lines, in the middle of one. */
+	const char	*p = in.p + (s->scanned < n ? s->scanned : n), *lf, *cr;
 	int		 sasl = s->state == ST_AUTH || max > COMMAND_LINE_MAX;
 
 	*used = in.n;

@@ -2,7 +2,7 @@
  * transcript_test.c -- runs every .smtp file beside it against the session core.
  *
  * A transcript is a list of lines, in order:
- *   conf: KEY VALUE	before the first C, T, Q, N or S: a setting, see conf_line()
+ *   conf: KEY VALUE	before the first C, T, Q, N or S, or as a reload: a setting, see conf_line()
  *   table: LINE		tables and domains in place of the usual ones: tests/common/rcpt_kit.h
  *   C: text		the client sends text and CR LF.  "C-" leaves CR LF out.  "C*9:" sends it
  * 			nine times.
@@ -464,6 +464,10 @@ conf_line(struct run *r, const char *p)
 		r->s.peer = r->s.client;
 	} else if (strcmp(key, "any-sender") == 0)
 		r->listener.any_sender = 1;
+	else if (strcmp(key, "auth-off") == 0)		/* a reload in the middle */
+		r->listener.auth = 0;
+	else if (strcmp(key, "gone") == 0)		/* with it the listener went */
+		r->s.conf_listener = NULL;
 	else if (strcmp(key, "external") == 0)
 		r->s.external = "alice@example.org";
 	else if (strcmp(key, "bindable") == 0)
@@ -683,6 +687,8 @@ one_line(struct run *r, const char *line)
 	if (kind == '#' || kind == '\0')
 		return;
 	if (strncmp(line, "conf: ", 6) == 0) {
+		if (r->opened)
+			flush_wait(r);
 		conf_line(r, line + 6);
 		return;
 	}

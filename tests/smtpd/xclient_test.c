@@ -281,6 +281,23 @@ several_commands_for_one_client(void **state)
 	assert_string_equal(s.login, "bob");
 }
 
+/* The proxy's TLS is not that of the client it speaks for: neither its certificate nor its channel binding. */
+static void
+tls_is_the_proxys(void **state)
+{
+	const unsigned	plus = 1u << SASL_SCRAM_SHA_256_PLUS, external = 1u << SASL_EXTERNAL;
+
+	listener.auth = 1;
+	conf.auth.mechanisms = (1u << SASL_MECHANISMS) - 1;
+	s.tls = s.bindable = 1;
+	s.external = "proxy@example.org";
+	assert_int_equal(smtp_auth_offered(&s), conf.auth.mechanisms);
+	say("XCLIENT ADDR=192.0.2.1 HELO=c.example PROTO=ESMTP\r\n", "220 ");
+	assert_int_equal(smtp_auth_offered(&s), conf.auth.mechanisms & ~(plus | external));
+	say("AUTH EXTERNAL =\r\n", "504 5.5.4 ");
+	listener.auth = 0;
+}
+
 static void
 helo_said_before(void **state)
 {
@@ -439,6 +456,7 @@ main(void)
 		TEST(client_takes_the_place),
 		TEST(client_unknown_has_no_rights),
 		TEST(several_commands_for_one_client),
+		TEST(tls_is_the_proxys),
 		TEST(helo_said_before),
 		TEST(lmtp_greets_as_itself),
 		TEST(past_a_limit),
