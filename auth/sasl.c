@@ -7,19 +7,6 @@
 #include "common/utf8.h"
 
 int
-sasl_is_utf8(struct slice s)
-{
-	uint32_t	ch;
-	size_t		n;
-
-	for (; s.n != 0; s = slice_make(s.p + n, s.n - n)) {
-		if ((n = utf8_next(s, &ch)) == 0)
-			return (0);
-	}
-	return (1);
-}
-
-int
 sasl_login(char dst[static LOGIN_MAX + 1], struct slice s)
 {
 	size_t	n;

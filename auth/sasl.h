@@ -17,7 +17,6 @@ enum sasl_state {		/* of an exchange: what comes next from the client */
 	SASL_BACKEND		/* the backend's to know */
 };
 
-int	sasl_is_utf8(struct slice);
 /* The login as it is compared, E_SYNTAX for what can be none. */
 int	sasl_login(char dst[static LOGIN_MAX + 1], struct slice);
 /*

@@ -6,6 +6,7 @@
 #include "auth/sasl.h"
 #include "auth/scram_server.h"
 #include "common/err.h"
+#include "common/utf8.h"
 
 #define CHALLENGE_MAX	(SCRAM_MESSAGE_MAX + BASE64_LEN(SCRAM_NONCE_OCTETS) + \
 			BASE64_LEN(SCRAM_SALT_MAX) + 32)
@@ -87,7 +88,7 @@ extensions(struct scram_server *s, struct slice text)
 		f = take(&text, &more);
 		if (f.n < 3 || f.p[1] != '=' ||
 		    !((f.p[0] >= 'a' && f.p[0] <= 'z') || (f.p[0] >= 'A' && f.p[0] <= 'Z')) ||
-		    memchr(f.p, '\0', f.n) != NULL || !sasl_is_utf8(f))
+		    memchr(f.p, '\0', f.n) != NULL || !utf8_is_valid(f))
 			return (fail(s, E_SYNTAX, "invalid-encoding"));
 		if (f.p[0] == 'm')
 			return (fail(s, E_DENIED, "extensions-not-supported"));

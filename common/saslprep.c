@@ -6,20 +6,6 @@
 #include "common/saslprep.h"
 #include "common/utf8.h"
 
-/* Without overlong forms and the like, which libidn should not see. */
-static int
-is_utf8(struct slice s)
-{
-	uint32_t	ch;
-	size_t		n;
-
-	for (; s.n != 0; s = slice_make(s.p + n, s.n - n)) {
-		if ((n = utf8_next(s, &ch)) == 0)
-			return (0);
-	}
-	return (1);
-}
-
 int
 saslprep(char *dst, size_t size, size_t *len, struct slice s, int stored)
 {
@@ -34,7 +20,7 @@ saslprep(char *dst, size_t size, size_t *len, struct slice s, int stored)
 	*len = s.n;
 	if (!utf8_has_8bit(s))
 		return (E_OK);
-	if (!is_utf8(s))
+	if (!utf8_is_valid(s))		/* overlong forms and the like, which libidn should not see */
 		return (E_SYNTAX);
 	switch (stringprep(dst, size, stored ? STRINGPREP_NO_UNASSIGNED : 0, stringprep_saslprep)) {
 	case STRINGPREP_OK:

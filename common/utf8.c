@@ -58,6 +58,19 @@ utf8_put(char dst[static UTF8_LEN_MAX], uint32_t ch)
 }
 
 int
+utf8_is_valid(struct slice s)
+{
+	uint32_t	ch;
+	size_t		n;
+
+	for (; s.n != 0; s = slice_make(s.p + n, s.n - n)) {
+		if ((n = utf8_next(s, &ch)) == 0)
+			return (0);
+	}
+	return (1);
+}
+
+int
 utf8_is_text(struct slice s)
 {
 	uint32_t	ch;

@@ -16,7 +16,9 @@ size_t	utf8_next(struct slice in, uint32_t *ch);
 /* Its octets into dst; how many, 0 if there is no such character. */
 size_t	utf8_put(char dst[static UTF8_LEN_MAX], uint32_t ch);
 
-/* Whether all of it is UTF-8 without control characters, C0 or C1 (RFC 6532 3.1, RFC 5198 2). */
+/* Whether all of it is UTF-8 ... */
+int	utf8_is_valid(struct slice);
+/* ... without control characters, C0 or C1 (RFC 6532 3.1, RFC 5198 2). */
 int	utf8_is_text(struct slice);
 /* Whether it holds octets that are not ASCII. */
 int	utf8_has_8bit(struct slice);

@@ -154,11 +154,12 @@ test_utf8(void **state)
 	}
 	for (size_t i = 0; i < N(bad); i++) {
 		assert_int_equal(utf8_next(slice_str(bad[i]), &ch), 0);
-		assert_false(utf8_is_text(slice_str(bad[i])));
+		assert_false(utf8_is_text(slice_str(bad[i])) || utf8_is_valid(slice_str(bad[i])));
 	}
 	assert_int_equal(utf8_put(dst, 0xd800), 0);
 	assert_int_equal(utf8_put(dst, 0x110000), 0);
 	assert_true(utf8_is_text(SLICE_LIT("a \xc2\xa0\xc3\xa4")) && utf8_is_text(SLICE_LIT("")));
+	assert_true(utf8_is_valid(SLICE_LIT("a\x01\xc2\x9f\xc3\xa4")) && utf8_is_valid(SLICE_LIT("")));
 	assert_false(utf8_is_text(SLICE_LIT("\xc2\x9f")) || utf8_is_text(SLICE_LIT("\x1f")) || utf8_is_text(SLICE_LIT("\x7f")));
 	assert_true(utf8_has_8bit(SLICE_LIT("a\x80")) && !utf8_has_8bit(SLICE_LIT("a\x7f")));
 }
