@@ -361,10 +361,10 @@ attempts_run(const struct sandbox *sb, const struct sandbox_run *run, const stru
 	return (wrong);
 }
 
-/* ---- the place where it happens ---- */
+/* ---- the place where it happens: a group's setup and teardown ---- */
 
 static int
-attempts_begin(void)
+attempts_begin(void **state)
 {
 	struct sockaddr_in	sin = { .sin_family = AF_INET };
 	socklen_t		len = sizeof(sin);
@@ -388,8 +388,8 @@ attempts_begin(void)
 	return (0);
 }
 
-static void
-attempts_end(void)
+static int
+attempts_end(void **state)
 {
 	static const char *const names[] = { "file", "data.mdb", "tmp/one", "new/one" };
 	char	path[128];
@@ -403,8 +403,15 @@ attempts_end(void)
 	rmdir(path);
 	snprintf(path, sizeof(path), "%s/new", work);
 	rmdir(path);
-	rmdir(work);
-	unlink(outside);
+	return (rmdir(work) == 0 && unlink(outside) == 0 ? 0 : -1);
+}
+
+/* For main() of a daemon's table, where SANDBOX_SANITIZER is set. */
+static int __attribute__((unused))
+attempts_skip(void)
+{
+	(void)puts("1..0 # SKIP a sanitizer's build has no filter");
+	return (0);
 }
 
 /* Landlock's ABI number; 0 without it. */

@@ -419,11 +419,6 @@ main(void)
 		cmocka_unit_test(test_read_back),
 		cmocka_unit_test(test_refusals),
 	};
-	int failed;
 
-	if (attempts_begin() != 0)
-		return (1);
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	attempts_end();
-	return (failed);
+	return (cmocka_run_group_tests(tests, attempts_begin, attempts_end));
 }
