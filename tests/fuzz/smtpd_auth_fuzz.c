@@ -14,54 +14,17 @@
 #include "common/base64.h"
 #include "common/err.h"
 #include "common/siphash.h"
-#include "smtpd/session.h"
-
-#define RECORD_MAX	(4u << 20)
+#include "tests/fuzz/smtpd_fake.h"
 
 struct run {
-	struct smtp_session s;
-	struct smtp_env	 env;
-	struct buf	 out, record;
+	struct fake	 f;
 	struct slice	 in;		/* all of the client's */
-	unsigned	 replies;	/* in the last call */
 	unsigned	 sum;		/* of the octets of the last step */
 	unsigned	 steps;		/* of the exchange */
 	unsigned	 failures;
 	int		 open;		/* auth has one */
 	int		 said_ok;
-	uint64_t	 now;
 };
-
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
-
-static struct run *
-run_of(struct smtp_session *s)
-{
-	return ((struct run *)(void *)s);
-}
-
-static void
-collect(struct run *r)
-{
-	struct slice	 o = buf_slice(&r->out);
-	const char	*lf;
-	size_t		 n;
-
-	while (o.n != 0) {
-		must((lf = memchr(o.p, '\n', o.n)) != NULL);
-		n = (size_t)(lf + 1 - o.p);
-		must(n >= 6 && n <= 512 && lf[-1] == '\r' && o.p[0] >= '2' && o.p[0] <= '5');
-		r->replies += o.p[3] == ' ';
-		buf_add(&r->record, o.p, n);
-		o = slice_make(o.p + n, o.n - n);
-	}
-	buf_drain(&r->out, r->out.len);
-}
 
 static int
 op_begin(struct smtp_session *s)
@@ -97,18 +60,18 @@ static int
 op_step(struct smtp_session *s, int first, int initial, struct slice data)
 {
 	static char	 text[BASE64_LEN(SASL_DATA_MAX) + 1];
-	struct run	*r = run_of(s);
+	struct run	*r = RUN_OF(s);
 	size_t		 i, n;
 
 	must(first == !r->open && (first || !initial) && s->txn == NULL && s->esmtp && s->login[0] == '\0');
-	must(data.n <= SASL_DATA_MAX && data.p == r->env.sasl);
+	must(data.n <= SASL_DATA_MAX && data.p == r->f.env.sasl);
 	must((smtp_auth_offered(s) & 1u << s->sasl->mechanism) != 0);
 	n = base64_encode(text, data);
 	must(n <= SASL_LINE_MAX && (n == 0 || memmem(r->in.p, r->in.n, text, n) != NULL));
-	collect(r);
-	buf_addf(&r->record, "step %d %d %d %zu\n", s->sasl->mechanism, first, initial, data.n);
+	fake_collect(&r->f);
+	buf_addf(&r->f.record, "step %d %d %d %zu\n", s->sasl->mechanism, first, initial, data.n);
 	if (data.n != 0)
-		buf_add(&r->record, data.p, data.n);
+		buf_add(&r->f.record, data.p, data.n);
 	r->sum = 0;
 	for (i = 0; i < data.n; i++)
 		r->sum += (unsigned char)data.p[i];
@@ -122,24 +85,24 @@ op_step(struct smtp_session *s, int first, int initial, struct slice data)
 static void
 op_end(struct smtp_session *s)
 {
-	struct run	*r = run_of(s);
+	struct run	*r = RUN_OF(s);
 
 	must(r->open);
 	r->open = 0;
-	collect(r);
-	buf_adds(&r->record, "end\n");
+	fake_collect(&r->f);
+	buf_adds(&r->f.record, "end\n");
 }
 
 static void
 op_event(struct smtp_session *s, enum auth_event what, const char *mechanism, struct slice login)
 {
-	struct run	*r = run_of(s);
+	struct run	*r = RUN_OF(s);
 
 	must((what == AUTH_CLAIMED) == (mechanism == NULL) && login.n <= (what == AUTH_CLAIMED ? AUTH_PARAM_MAX : LOGIN_MAX));
 	must(what != AUTH_TAKEN || r->said_ok);
 	r->failures += what == AUTH_FAILED;
-	collect(r);
-	buf_addf(&r->record, "event %d %.*s\n", what, (int)login.n, login.p);
+	fake_collect(&r->f);
+	buf_addf(&r->f.record, "event %d %.*s\n", what, (int)login.n, login.p);
 }
 
 static const struct smtp_ops ops = {
@@ -154,18 +117,18 @@ answer(struct run *r)
 	struct ipc_sasl_answer	m = { .data = slice_make(NULL, 0) };
 	unsigned		how = (r->sum + r->steps) % 8;
 
-	must(r->s.state == ST_SASL && r->open);
+	must(r->f.s.state == ST_SASL && r->open);
 	if (how == 7) {
-		r->now = smtp_deadline(&r->s);
-		smtp_time(&r->s, r->now);
+		r->f.now = smtp_deadline(&r->f.s);
+		smtp_time(&r->f.s, r->f.now);
 		must(!r->open);
-		collect(r);
+		fake_collect(&r->f);
 		return;
 	}
 	if (how == 6) {
 		r->open = 0;
-		smtp_sasl_answer(&r->s, NULL, r->now);
-		collect(r);
+		smtp_sasl_answer(&r->f.s, NULL, r->f.now);
+		fake_collect(&r->f);
 		return;
 	}
 	m.status = (uint8_t)(how % SASL_STATUSES);
@@ -177,16 +140,16 @@ answer(struct run *r)
 		m.data = SLICE_LIT("challenge");
 	if (m.status != SASL_CONTINUE && r->sum % 3 == 0)
 		m.wait_ms = 1000;
-	smtp_sasl_answer(&r->s, &m, r->now);
-	if (r->s.state == ST_SASL) {
-		must(m.wait_ms != 0 && smtp_deadline(&r->s) == r->now + m.wait_ms && smtp_blocked(&r->s));
-		r->now += m.wait_ms - 1;
-		smtp_time(&r->s, r->now);
-		must(r->s.state == ST_SASL && r->out.len == 0);
-		smtp_time(&r->s, ++r->now);
+	smtp_sasl_answer(&r->f.s, &m, r->f.now);
+	if (r->f.s.state == ST_SASL) {
+		must(m.wait_ms != 0 && smtp_deadline(&r->f.s) == r->f.now + m.wait_ms && smtp_blocked(&r->f.s));
+		r->f.now += m.wait_ms - 1;
+		smtp_time(&r->f.s, r->f.now);
+		must(r->f.s.state == ST_SASL && r->f.out.len == 0);
+		smtp_time(&r->f.s, ++r->f.now);
 	}
-	must(r->s.state != ST_SASL);
-	collect(r);
+	must(r->f.s.state != ST_SASL);
+	fake_collect(&r->f);
 }
 
 static void
@@ -194,73 +157,61 @@ check(const struct run *r)
 {
 	static const char	zero[SASL_DATA_MAX];
 
-	must(memcmp(r->env.sasl, zero, sizeof(zero)) == 0);
-	must(!r->s.authed || (strcmp(r->s.login, "alice") == 0 && r->said_ok && r->s.may_relay));
-	must(r->s.authed || r->s.login[0] == '\0');
-	must((r->s.sasl != NULL) == ((r->s.state & (ST_AUTH | ST_SASL)) != 0));
+	must(memcmp(r->f.env.sasl, zero, sizeof(zero)) == 0);
+	must(!r->f.s.authed || (strcmp(r->f.s.login, "alice") == 0 && r->said_ok && r->f.s.may_relay));
+	must(r->f.s.authed || r->f.s.login[0] == '\0');
+	must((r->f.s.sasl != NULL) == ((r->f.s.state & (ST_AUTH | ST_SASL)) != 0));
 	must(r->failures <= SESSION_AUTH_FAILURES_MAX);
 }
 
 static void
 play(struct run *r, const struct conf *conf, const struct conf_listener *l, unsigned flags, struct slice in, unsigned cut)
 {
-	size_t		off = 0, have = 0, step, used;
+	size_t		off = 0, have = 0, used;
 	uint32_t	before;
 
 	memset(r, 0, sizeof(*r));
-	buf_init(&r->out, REPLIES_MAX);
-	buf_init(&r->record, RECORD_MAX);
+	fake_init(&r->f, conf, &ops, "submission");
 	r->in = in;
-	r->env.conf = conf;
-	r->env.ops = &ops;
-	r->env.out = &r->out;
-	r->env.queue_up = 1;
-	r->s.env = &r->env;
-	r->s.listener = "submission";
-	r->s.conf_listener = l;
-	r->s.tls = flags & 1;
-	r->s.bindable = flags >> 1 & 1;
-	r->s.external = (flags & 4) != 0 ? "alice" : NULL;
-	r->s.may_relay = flags >> 3 & 1;
+	r->f.s.conf_listener = l;
+	r->f.s.tls = flags & 1;
+	r->f.s.bindable = flags >> 1 & 1;
+	r->f.s.external = (flags & 4) != 0 ? "alice" : NULL;
+	r->f.s.may_relay = flags >> 3 & 1;
 	if ((flags & 16) == 0)
-		(void)net_addr_parse(&r->s.client, SLICE_LIT("127.0.0.1"));
-	r->s.peer = r->s.client;
-	r->env.wall_s = 1800000000;
-	r->now = 5000;
-	smtp_open(&r->s, r->now);
-	collect(r);
-	while (have < in.n && !smtp_closed(&r->s)) {
-		step = cut == 0 ? in.n : cut == 1 ? 1 : 1 + (have * 13 + cut) % cut;
-		have = in.n - have < step ? in.n : have + step;
+		(void)net_addr_parse(&r->f.s.client, SLICE_LIT("127.0.0.1"));
+	r->f.s.peer = r->f.s.client;
+	smtp_open(&r->f.s, r->f.now);
+	fake_collect(&r->f);
+	while (have < in.n && !smtp_closed(&r->f.s)) {
+		have = fake_more(have, in.n, cut);
 		do {
-			before = r->s.state;
-			r->replies = 0;
-			used = smtp_input(&r->s, slice_make(in.p + off, have - off), r->now);
+			before = r->f.s.state;
+			r->f.replies = 0;
+			used = smtp_input(&r->f.s, slice_make(in.p + off, have - off), r->f.now);
 			must(used <= have - off);
 			off += used;
-			collect(r);
+			fake_collect(&r->f);
 			check(r);
-			if (r->s.state == ST_SASL) {
+			if (r->f.s.state == ST_SASL) {
 				answer(r);
 				check(r);
 				used = 1;
 			}
 			/* An octet at a time each call is one command, or one response. */
-			if (cut == 1 && !r->s.quiet && (before & (ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_AUTH)) != 0 &&
-			    r->s.state != ST_BDAT)
-				must(r->replies == (used != 0));
-			if (smtp_blocked(&r->s) && !smtp_closed(&r->s))
+			if (cut == 1 && !r->f.s.quiet && (before & (ST_CONNECT | ST_HELO | ST_MAIL | ST_RCPT | ST_AUTH)) != 0 &&
+			    r->f.s.state != ST_BDAT)
+				must(r->f.replies == (used != 0));
+			if (smtp_blocked(&r->f.s) && !smtp_closed(&r->f.s))
 				break;
-		} while (used != 0 && off < have && !smtp_closed(&r->s));
-		if (smtp_blocked(&r->s))
+		} while (used != 0 && off < have && !smtp_closed(&r->f.s));
+		if (smtp_blocked(&r->f.s))
 			break;
 	}
-	if (smtp_closed(&r->s))
-		buf_addf(&r->record, "closed: %s\n", r->s.reason);
-	smtp_eof(&r->s, "eof");
-	must(!r->open && r->s.sasl == NULL && r->s.txn == NULL);
-	smtp_env_clear(&r->env);
-	buf_clear(&r->out);
+	if (smtp_closed(&r->f.s))
+		buf_addf(&r->f.record, "closed: %s\n", r->f.s.reason);
+	fake_end(&r->f);
+	must(!r->open && r->f.s.sasl == NULL);
 }
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -294,9 +245,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	play(&whole, &conf, &l, data[0], in, 0);
 	play(&cut, &conf, &l, data[0], in, 2 + data[1]);
 	play(&octets, &conf, &l, data[0], in, 1);
-	must(slice_eq(buf_slice(&whole.record), buf_slice(&cut.record)) && slice_eq(buf_slice(&whole.record), buf_slice(&octets.record)));
-	buf_clear(&whole.record);
-	buf_clear(&cut.record);
-	buf_clear(&octets.record);
+	fake_compare(&whole.f, &cut.f, &octets.f);
 	return (0);
 }

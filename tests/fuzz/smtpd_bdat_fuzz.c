@@ -16,9 +16,8 @@
 
 #include "common/err.h"
 #include "common/siphash.h"
-#include "smtpd/session.h"
+#include "tests/fuzz/smtpd_fake.h"
 
-#define RECORD_MAX	(4u << 20)
 #define STREAM_MAX	65536
 #define MAIL_LEN	28	/* of words[0], without CR LF */
 #define BODY_PARAM	" BODY=BINARYMIME"
@@ -32,48 +31,33 @@ static const char *const words[] = {
 };
 
 struct run {
-	struct smtp_session s;
-	struct smtp_env	 env;
-	struct buf	 out, record, body;
+	struct fake	 f;
+	struct buf	 body;
 	unsigned	 flags;
 	uint32_t	 window;
-	uint64_t	 now;
 };
 
-static void
-must(int ok)
-{
-	if (!ok)
-		abort();
-}
-
 /* ---- the session ---- */
-
-static struct run *
-run_of(struct smtp_session *s)
-{
-	return ((struct run *)(void *)s);
-}
 
 static void
 collect(struct run *r)
 {
-	struct slice	 o = buf_slice(&r->out);
+	struct slice	 o = buf_slice(&r->f.out);
 	const char	*lf;
 
 	for (; o.n != 0; o = slice_make(lf + 1, o.n - (size_t)(lf + 1 - o.p))) {
 		must((lf = memchr(o.p, '\n', o.n)) != NULL && lf - o.p >= 5);
 		if (o.p[3] == ' ')
-			buf_addf(&r->record, "%.3s\n", o.p);
+			buf_addf(&r->f.record, "%.3s\n", o.p);
 	}
-	buf_drain(&r->out, r->out.len);
+	buf_drain(&r->f.out, r->f.out.len);
 }
 
 static int
 op_begin(struct smtp_session *s)
 {
 	must(!s->txn->begun);
-	buf_drain(&run_of(s)->body, run_of(s)->body.len);
+	buf_drain(&RUN_OF(s)->body, RUN_OF(s)->body.len);
 	return (E_OK);
 }
 
@@ -81,18 +65,18 @@ static int
 op_body(struct smtp_session *s, struct slice run)
 {
 	must(s->txn->begun && run.n != 0 && run.n <= s->txn->window);
-	return (buf_add(&run_of(s)->body, run.p, run.n));
+	return (buf_add(&RUN_OF(s)->body, run.p, run.n));
 }
 
 static int
 op_commit(struct smtp_session *s)
 {
-	struct run	*r = run_of(s);
+	struct run	*r = RUN_OF(s);
 
 	must(s->txn->begun && r->body.len == s->txn->body_len);
 	collect(r);
-	buf_addf(&r->record, "commit %zu\n", r->body.len);
-	buf_add(&r->record, buf_slice(&r->body).p, r->body.len);
+	buf_addf(&r->f.record, "commit %zu\n", r->body.len);
+	buf_add(&r->f.record, buf_slice(&r->body).p, r->body.len);
 	buf_drain(&r->body, r->body.len);
 	return (E_OK);
 }
@@ -101,7 +85,7 @@ static void
 op_abort(struct smtp_session *s)
 {
 	must(s->txn->begun);
-	buf_drain(&run_of(s)->body, run_of(s)->body.len);
+	buf_drain(&RUN_OF(s)->body, RUN_OF(s)->body.len);
 }
 
 static void
@@ -119,16 +103,16 @@ static const struct smtp_ops ops = {
 static void
 others(struct run *r)
 {
-	struct smtp_txn	*t = r->s.txn;
+	struct smtp_txn	*t = r->f.s.txn;
 
 	collect(r);
-	if (r->s.state == ST_COMMIT)
-		smtp_result(&r->s, TXN_DURABLE, 7, r->now);
-	else if (r->s.state == ST_NAME)
-		smtp_name(&r->s, "client.example", r->now);
+	if (r->f.s.state == ST_COMMIT)
+		smtp_result(&r->f.s, TXN_DURABLE, 7, r->f.now);
+	else if (r->f.s.state == ST_NAME)
+		smtp_name(&r->f.s, "client.example", r->f.now);
 	else if (t != NULL && t->blocked_ms != 0)
-		smtp_credit(&r->s, 1 + r->flags % 200, r->now);
-	else if (t != NULL && (r->flags & 2) != 0 && (r->s.state & (ST_BDAT | ST_CHUNKS)) != 0 &&
+		smtp_credit(&r->f.s, 1 + r->flags % 200, r->f.now);
+	else if (t != NULL && (r->flags & 2) != 0 && (r->f.s.state & (ST_BDAT | ST_CHUNKS)) != 0 &&
 	    t->window == TXN_WINDOW)
 		t->window = r->window;
 	collect(r);
@@ -137,46 +121,34 @@ others(struct run *r)
 static void
 play(struct run *r, const struct conf *conf, const uint8_t *data, struct slice in, unsigned cut)
 {
-	size_t	off = 0, have = 0, step, used;
+	size_t	off = 0, have = 0, used;
 
 	memset(r, 0, sizeof(*r));
-	buf_init(&r->out, REPLIES_MAX);
-	buf_init(&r->record, RECORD_MAX);
+	fake_init(&r->f, conf, &ops, "mx");
 	buf_init(&r->body, RECORD_MAX);
-	r->env.conf = conf;
-	r->env.ops = &ops;
-	r->env.out = &r->out;
-	r->env.queue_up = 1;
-	r->s.env = &r->env;
-	r->s.listener = "mx";
-	r->s.name_pending = data[0] >> 2 & 1;
+	r->f.s.name_pending = data[0] >> 2 & 1;
 	r->flags = data[0];
 	r->window = HEADER_HELD_MAX + data[1];	/* what is held counts on that much */
-	r->now = 5000;
-	smtp_open(&r->s, r->now);
-	must(smtp_input(&r->s, SLICE_LIT("EHLO client.example\r\n"), r->now) == 21);
+	smtp_open(&r->f.s, r->f.now);
+	must(smtp_input(&r->f.s, SLICE_LIT("EHLO client.example\r\n"), r->f.now) == 21);
 	collect(r);
-	while (have < in.n && !smtp_closed(&r->s)) {
-		step = cut == 0 ? in.n : cut == 1 ? 1 : 1 + (have * 13 + cut) % cut;
-		have = in.n - have < step ? in.n : have + step;
+	while (have < in.n && !smtp_closed(&r->f.s)) {
+		have = fake_more(have, in.n, cut);
 		do {
-			used = smtp_input(&r->s, slice_make(in.p + off, have - off), r->now);
+			used = smtp_input(&r->f.s, slice_make(in.p + off, have - off), r->f.now);
 			must(used <= have - off);
 			off += used;
 			do {
-				if (smtp_blocked(&r->s))
+				if (smtp_blocked(&r->f.s))
 					used = 1;	/* it may go on now */
 				others(r);
-			} while (smtp_blocked(&r->s) && !smtp_closed(&r->s));
-		} while (used != 0 && off < have && !smtp_closed(&r->s));
+			} while (smtp_blocked(&r->f.s) && !smtp_closed(&r->f.s));
+		} while (used != 0 && off < have && !smtp_closed(&r->f.s));
 	}
-	must(smtp_closed(&r->s) || off == in.n);
-	if (smtp_closed(&r->s))
-		buf_addf(&r->record, "closed: %s\n", r->s.reason);
-	smtp_eof(&r->s, "eof");
-	must(r->s.txn == NULL);
-	smtp_env_clear(&r->env);
-	buf_clear(&r->out);
+	must(smtp_closed(&r->f.s) || off == in.n);
+	if (smtp_closed(&r->f.s))
+		buf_addf(&r->f.record, "closed: %s\n", r->f.s.reason);
+	fake_end(&r->f);
 	buf_clear(&r->body);
 }
 
@@ -452,12 +424,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = model(&m, stream, n);
 	for (i = 0; i < 3; i++) {
 		play(&r, &conf, data, slice_make(stream, n), i == 2 ? 2 + data[1] % 50u : cuts[i]);
-		if (!slice_eq(buf_slice(&r.record), buf_slice(&m.record))) {
-			fprintf(stderr, "way %zu: session:\n%.*smodel:\n%.*s", i, (int)r.record.len,
-			    buf_slice(&r.record).p, (int)m.record.len, buf_slice(&m.record).p);
+		if (!slice_eq(buf_slice(&r.f.record), buf_slice(&m.record))) {
+			fprintf(stderr, "way %zu: session:\n%.*smodel:\n%.*s", i, (int)r.f.record.len,
+			    buf_slice(&r.f.record).p, (int)m.record.len, buf_slice(&m.record).p);
 			abort();
 		}
-		buf_clear(&r.record);
+		buf_clear(&r.f.record);
 	}
 	buf_clear(&m.record);
 	return (0);
