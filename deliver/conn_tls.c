@@ -8,7 +8,6 @@
 #include "deliver/conn_tls.h"
 
 #include <errno.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,60 +19,6 @@
 
 #define HANDSHAKE	0x16	/* ContentType of a record, RFC 8446 5.1 ... */
 #define ALERT		0x15
-
-/* ---- the BIO ---- */
-
-static int
-bio_read(BIO *b, char *dst, int len)
-{
-	struct conn_tls *t = BIO_get_data(b);
-	size_t n = (size_t)len < t->in_len ? (size_t)len : t->in_len;
-
-	BIO_clear_retry_flags(b);
-	if (n == 0) {
-		BIO_set_retry_read(b);
-		return (-1);
-	}
-	memcpy(dst, t->in, n);
-	t->in += n;
-	t->in_len -= n;
-	return ((int)n);
-}
-
-static int
-bio_write(BIO *b, const char *p, int len)
-{
-	struct conn_tls *t = BIO_get_data(b);
-
-	BIO_clear_retry_flags(b);
-	if (buf_add(&t->out, p, (size_t)len) != E_OK)
-		return (-1);
-	t->queued += (size_t)len;
-	return (len);
-}
-
-static long
-bio_ctrl(BIO *b, int cmd, long num, void *p)
-{
-	return (cmd == BIO_CTRL_FLUSH);
-}
-
-static BIO *
-new_bio(struct conn_tls *t)
-{
-	static BIO_METHOD *m;
-	BIO *b;
-
-	if (m == NULL && ((m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "connection")) == NULL ||
-	    BIO_meth_set_read(m, bio_read) != 1 || BIO_meth_set_write(m, bio_write) != 1 ||
-	    BIO_meth_set_ctrl(m, bio_ctrl) != 1))
-		return (NULL);
-	if ((b = BIO_new(m)) == NULL)
-		return (NULL);
-	BIO_set_data(b, t);
-	BIO_set_init(b, 1);
-	return (b);
-}
 
 /* ---- the handshake ---- */
 
@@ -124,7 +69,7 @@ conn_tls_begin(struct conn *c)
 	BIO *b;
 
 	if ((t = calloc(1, sizeof(*t))) == NULL ||
-	    tls_peer_init(&t->peer, c->policy, &c->addr, c->port, &why) != E_OK || (b = new_bio(t)) == NULL) {
+	    tls_peer_init(&t->peer, c->policy, &c->addr, c->port, &why) != E_OK || (b = tls_bio_new(&t->io)) == NULL) {
 		if (t != NULL)
 			tls_peer_clear(&t->peer);
 		free(t);
@@ -135,6 +80,7 @@ conn_tls_begin(struct conn *c)
 	SSL_set_bio(t->peer.ssl, b, b);
 	t->peer.keep = c->trial != NULL;
 	buf_init(&t->out, TLS_OUT_MAX);
+	t->io.out = &t->out;
 	c->tls = t;
 	step(c);
 }
@@ -183,14 +129,14 @@ conn_tls_read(struct conn *c, const char *p, size_t n)
 			return;
 		}
 	}
-	t->in = p;
-	t->in_len = n;
+	t->io.in = p;
+	t->io.in_len = n;
 	if (!t->done)
 		step(c);
 	if (c->state != CONN_CLOSED && t->done)
 		decrypt(c);
 	if (c->state != CONN_CLOSED)
-		t->in_len = 0;
+		t->io.in_len = 0;
 }
 
 /* ---- what it takes ---- */
@@ -296,7 +242,7 @@ conn_tls_writev(struct conn *c)
 			if ((n = encrypt_record(c)) == 0)
 				return (E_CLOSED);
 			t->rec[t->nrec].octets = n;
-			t->rec[t->nrec++].end = t->queued;
+			t->rec[t->nrec++].end = t->io.written;
 		}
 	}
 }

@@ -4,18 +4,18 @@
 #ifndef DELIVER_CONN_TLS_H
 #define DELIVER_CONN_TLS_H
 
+#include "common/tls_bio.h"
 #include "deliver/conn.h"
 #include "deliver/tls.h"
 
 struct conn_tls {
 	struct tls_peer	 peer;
-	const char	*in;		/* records of the present read */
-	size_t		 in_len;
+	struct tls_bio	 io;		/* in: of the present read */
 	struct buf	 out;		/* records that the socket has not taken */
 	uint32_t	 octets;	/* of the handshake, from the host */
 	uint8_t		 done;		/* the handshake succeeded */
 	uint8_t		 dead;		/* nothing more may be sent */
-	uint64_t	 queued, sent;	/* octets into out, and out of it */
+	uint64_t	 sent;		/* octets that left out, of io.written */
 	/* Records of a body that the socket has not taken whole: where each ends, and what it stands for. */
 	unsigned	 nrec, at_rec;
 	struct { uint64_t end; size_t octets; } rec[TLS_BATCH / TLS_RECORD + 1];

@@ -9,7 +9,6 @@
  * A handshake runs in a fibre (SSL_MODE_ASYNC) that pauses while keys signs: the loop goes on
  * (R11).
  */
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <errno.h>
 #include <stdio.h>
@@ -27,57 +26,6 @@
 #define HANDSHAKE	0x16	/* ContentType of the first record, RFC 8446 5.1 */
 
 struct tls_conn	*conn_tls_current;
-
-/* ---- the BIO ---- */
-
-static int
-bio_read(BIO *b, char *dst, int len)
-{
-	struct tls_conn	*t = BIO_get_data(b);
-	size_t		 n = (size_t)len < t->in_len ? (size_t)len : t->in_len;
-
-	BIO_clear_retry_flags(b);
-	if (n == 0) {
-		BIO_set_retry_read(b);
-		return (-1);
-	}
-	memcpy(dst, t->in, n);
-	t->in += n;
-	t->in_len -= n;
-	return ((int)n);
-}
-
-static int
-bio_write(BIO *b, const char *p, int len)
-{
-	struct tls_conn	*t = BIO_get_data(b);
-
-	BIO_clear_retry_flags(b);
-	return (buf_add(&t->c->d->tls_out, p, (size_t)len) == E_OK ? len : -1);
-}
-
-static long
-bio_ctrl(BIO *b, int cmd, long num, void *p)
-{
-	return (cmd == BIO_CTRL_FLUSH);
-}
-
-static BIO *
-new_bio(struct tls_conn *t)
-{
-	static BIO_METHOD	*m;
-	BIO			*b;
-
-	if (m == NULL && ((m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "connection")) == NULL ||
-	    BIO_meth_set_read(m, bio_read) != 1 || BIO_meth_set_write(m, bio_write) != 1 ||
-	    BIO_meth_set_ctrl(m, bio_ctrl) != 1))
-		return (NULL);
-	if ((b = BIO_new(m)) == NULL)
-		return (NULL);
-	BIO_set_data(b, t);
-	BIO_set_init(b, 1);
-	return (b);
-}
 
 /* ---- the handshake ---- */
 
@@ -133,7 +81,7 @@ conn_tls_begin(struct conn *c)
 		fail(c, err == E_LIMIT ? "too many handshakes" : !tls_ready() ? "no certificate" : "keys is not there");
 		return;
 	}
-	if ((t = calloc(1, sizeof(*t))) == NULL || (t->ssl = tls_new()) == NULL || (b = new_bio(t)) == NULL) {
+	if ((t = calloc(1, sizeof(*t))) == NULL || (t->ssl = tls_new()) == NULL || (b = tls_bio_new(&t->io)) == NULL) {
 		if (t != NULL)
 			SSL_free(t->ssl);
 		free(t);
@@ -141,6 +89,7 @@ conn_tls_begin(struct conn *c)
 		fail(c, "no memory");
 		return;
 	}
+	t->io.out = &c->d->tls_out;
 	SSL_set_bio(t->ssl, b, b);
 	SSL_set_mode(t->ssl, SSL_MODE_ASYNC);
 	if (c->s.conf_listener != NULL && c->s.conf_listener->client_certs)
@@ -207,16 +156,16 @@ keep(struct tls_conn *t)
 {
 	char	*p;
 
-	if (t->in_len == 0 || t->in == t->held)
+	if (t->io.in_len == 0 || t->io.in == t->held)
 		return;
-	if ((p = malloc(t->in_len)) == NULL) {
+	if ((p = malloc(t->io.in_len)) == NULL) {
 		ask_key_forget(t->c, "no memory");	/* step() goes on with that */
 		return;
 	}
-	memcpy(p, t->in, t->in_len);
+	memcpy(p, t->io.in, t->io.in_len);
 	free(t->held);
 	t->held = p;
-	t->in = p;
+	t->io.in = p;
 }
 
 static void
@@ -241,7 +190,7 @@ step(struct conn *c)
 	switch (e) {
 	case SSL_ERROR_NONE:
 		done(c);
-		if (!c->broken && t->in_len != 0 && !smtp_closed(&c->s))
+		if (!c->broken && t->io.in_len != 0 && !smtp_closed(&c->s))
 			rest(c);
 		over(t);
 		break;
@@ -287,8 +236,8 @@ conn_tls_read(struct conn *c)
 		fail(c, "a handshake without end");
 		return;
 	}
-	t->in = d->tls_in;
-	t->in_len = (size_t)n;
+	t->io.in = d->tls_in;
+	t->io.in_len = (size_t)n;
 	step(c);
 }
 
@@ -341,17 +290,17 @@ conn_tls_recv(struct conn *c, char *dst, size_t size)
 	struct smtpd	*d = c->d;
 	ssize_t		 n;
 
-	if (t->in_len == 0) {
+	if (t->io.in_len == 0) {
 		n = recv(c->fd, d->tls_in, sizeof(d->tls_in), MSG_DONTWAIT);
 		if (n <= 0)
 			return (n);
-		t->in = d->tls_in;
-		t->in_len = (size_t)n;
+		t->io.in = d->tls_in;
+		t->io.in_len = (size_t)n;
 	}
 	n = decrypt(t, dst, size);
-	if (t->in_len != 0)
-		log_debug("session=%llx tls: %zu octets left", (unsigned long long)c->s.id, t->in_len);
-	t->in_len = 0;
+	if (t->io.in_len != 0)
+		log_debug("session=%llx tls: %zu octets left", (unsigned long long)c->s.id, t->io.in_len);
+	t->io.in_len = 0;
 	return (n);
 }
 

@@ -6,6 +6,7 @@
 
 #include <openssl/ssl.h>
 
+#include "common/tls_bio.h"
 #include "smtpd/smtpd.h"
 
 enum sign_state { SIGN_IDLE, SIGN_WAITS, SIGN_HERE, SIGN_NONE };
@@ -13,8 +14,7 @@ enum sign_state { SIGN_IDLE, SIGN_WAITS, SIGN_HERE, SIGN_NONE };
 struct tls_conn {
 	struct conn	*c;
 	SSL		*ssl;
-	const char	*in;		/* records that OpenSSL has not taken yet: of the present call, or held */
-	size_t		 in_len;
+	struct tls_bio	 io;		/* in: of the present call, or held; out: the process's */
 	char		*held;		/* they wait, and nothing is read, while a signature is awaited */
 	uint32_t	 octets;	/* of the handshake */
 	uint8_t		 paused;	/* its fibre is in the middle of a handshake */
