@@ -3,6 +3,7 @@
  * deadline.  Shell.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -55,6 +56,35 @@ on_tick(uv_timer_t *t)
 		uv_timer_stop(t);
 		d->ticking = 0;
 	}
+}
+
+static void
+free_channel(struct ipc *ch)
+{
+	free(ch);
+}
+
+void
+deliver_channel_over(struct ipc **at, struct ipc *ch)
+{
+	if (*at == ch)
+		*at = NULL;
+	ipc_close(ch, free_channel);
+}
+
+void
+deliver_channel(struct deliver *d, struct ipc **at, const struct ipc_channel *c, int fd, const struct ipc_ops *ops)
+{
+	struct ipc *ch;
+
+	if (*at != NULL)
+		ops->closed(*at, E_CLOSED);
+	if ((ch = calloc(1, sizeof(*ch))) == NULL)
+		log_fatal("out of memory for a channel");
+	if (ipc_open(ch, &d->room.loop, fd, ROOM_DELIVER, c->room, ops, d) != E_OK)
+		log_fatal("cannot watch the channel to %s", room_name(c->room));
+	ch->instance = c->instance;
+	*at = ch;
 }
 
 static void

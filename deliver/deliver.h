@@ -103,6 +103,9 @@ deliver_now(const struct deliver *d)
 
 /* deliver.c */
 void	deliver_tick_on(struct deliver *);	/* something waits from now on */
+/* A daemon's channel, which begins and ends at *at of d; ops' closed() calls the second. */
+void	deliver_channel(struct deliver *, struct ipc **at, const struct ipc_channel *, int fd, const struct ipc_ops *);
+void	deliver_channel_over(struct ipc **at, struct ipc *);
 
 /* queue.c */
 void	queue_channel(struct deliver *, const struct ipc_channel *, int fd);

@@ -4,7 +4,6 @@
  * What comes from auth is a password or leads to one: it goes from the datagram, which ipc wipes, into the client's output,
  * which the client wipes.  threat-model.md R6.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -131,20 +130,12 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 /* ---- the channel ---- */
 
 static void
-free_channel(struct ipc *ch)
-{
-	free(ch);
-}
-
-static void
 on_closed(struct ipc *ch, int err)
 {
 	struct deliver *d = ch->arg;
 	struct conn *c, *next;
 
-	if (d->auth == ch)
-		d->auth = NULL;
-	ipc_close(ch, free_channel);
+	deliver_channel_over(&d->auth, ch);
 	if (!d->stopping)
 		log_warn("auth has gone (%s): logins at next hops wait", err_name(err));
 	/* A closed connection keeps its link until this turn of the loop is over. */
@@ -158,14 +149,5 @@ on_closed(struct ipc *ch, int err)
 void
 login_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 {
-	struct ipc *ch;
-
-	if (d->auth != NULL)
-		on_closed(d->auth, E_CLOSED);
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("out of memory for a channel");
-	if (ipc_open(ch, &d->room.loop, fd, ROOM_DELIVER, ROOM_AUTH, &auth_ops, d) != E_OK)
-		log_fatal("cannot watch the channel to auth");
-	ch->instance = c->instance;
-	d->auth = ch;
+	deliver_channel(d, &d->auth, c, fd, &auth_ops);
 }

@@ -7,7 +7,6 @@
  * the reports that were not acknowledged, then JOB_SYNC; only then does queue send jobs (design.md
  * 3).
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
@@ -212,26 +211,12 @@ on_drained(struct ipc *ch)
 
 /* ---- the channel ---- */
 
-static void
-free_channel(struct ipc *ch)
-{
-	free(ch);
-}
-
 void
 queue_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 {
-	struct ipc *ch;
 	struct job *j;
 
-	if (d->queue != NULL)
-		on_closed(d->queue, E_CLOSED);
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("out of memory for a channel");
-	if (ipc_open(ch, &d->room.loop, fd, ROOM_DELIVER, ROOM_QUEUE, &queue_ops, d) != E_OK)
-		log_fatal("cannot watch the channel to queue");
-	ch->instance = c->instance;
-	d->queue = ch;
+	deliver_channel(d, &d->queue, c, fd, &queue_ops);
 	TAILQ_FOREACH(j, &d->jobs, all) {
 		if (j->probe)		/* none is open: they ended with the channel */
 			continue;
@@ -263,9 +248,7 @@ on_closed(struct ipc *ch, int err)
 	struct job *j, *next;
 	size_t dropped = 0;
 
-	if (d->queue == ch)
-		d->queue = NULL;
-	ipc_close(ch, free_channel);
+	deliver_channel_over(&d->queue, ch);
 	trial_stop(d, NULL);
 	for (j = TAILQ_FIRST(&d->jobs); j != NULL; j = next) {
 		next = TAILQ_NEXT(j, all);

@@ -119,20 +119,12 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 }
 
 static void
-free_channel(struct ipc *ch)
-{
-	free(ch);
-}
-
-static void
 on_closed(struct ipc *ch, int err)
 {
 	struct deliver *d = ch->arg;
 	struct resolve_query *q;
 
-	if (d->resolver == ch)
-		d->resolver = NULL;
-	ipc_close(ch, free_channel);
+	deliver_channel_over(&d->resolver, ch);
 	if (!d->stopping)
 		log_warn("resolver has gone (%s)", err_name(err));
 	while ((q = TAILQ_FIRST(&d->queries)) != NULL)
@@ -142,14 +134,5 @@ on_closed(struct ipc *ch, int err)
 void
 resolve_channel(struct deliver *d, const struct ipc_channel *c, int fd)
 {
-	struct ipc *ch;
-
-	if (d->resolver != NULL)
-		on_closed(d->resolver, E_CLOSED);
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		log_fatal("out of memory for a channel");
-	if (ipc_open(ch, &d->room.loop, fd, ROOM_DELIVER, ROOM_RESOLVER, &resolver_ops, d) != E_OK)
-		log_fatal("cannot watch the channel to resolver");
-	ch->instance = c->instance;
-	d->resolver = ch;
+	deliver_channel(d, &d->resolver, c, fd, &resolver_ops);
 }
