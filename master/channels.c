@@ -371,6 +371,13 @@ is_living(const struct daemon *d)
 	    (d->sv.state == SV_STARTING || d->sv.state == SV_RUNNING));
 }
 
+/* Both are there, and have to do with each other. */
+static int
+talk(const struct master *m, const struct daemon *a, const struct daemon *b)
+{
+	return (is_living(a) && is_living(b) && plan_talk(&a->item, &b->item, m->conf));
+}
+
 static void
 join(struct daemon *a, struct daemon *b)
 {
@@ -398,8 +405,7 @@ channels_rejoin(struct master *m)
 		a = &m->daemon[i];
 		for (k = 0; k < DAEMONS_MAX && a->rejoin != 0; k++) {
 			b = &m->daemon[k];
-			if ((a->rejoin & UINT64_C(1) << k) == 0 || !is_living(a) || !is_living(b) ||
-			    !plan_talk(&a->item, &b->item, m->conf))
+			if ((a->rejoin & UINT64_C(1) << k) == 0 || !talk(m, a, b))
 				continue;
 			log_warn("daemon %s: new channel to %s, which it says broke the message table",
 			    a->name, b->name);
@@ -412,16 +418,13 @@ channels_rejoin(struct master *m)
 void
 channels_follow(struct master *m, const struct conf *old)
 {
-	struct daemon *a, *b;
+	struct daemon *d = m->daemon;
 	unsigned i, k;
 
 	for (i = 0; i < DAEMONS_MAX; i++) {
 		for (k = i + 1; k < DAEMONS_MAX; k++) {
-			a = &m->daemon[i];
-			b = &m->daemon[k];
-			if (is_living(a) && is_living(b) && plan_talk(&a->item, &b->item, m->conf) &&
-			    !plan_talk(&a->item, &b->item, old))
-				join(a, b);
+			if (talk(m, &d[i], &d[k]) && !plan_talk(&d[i].item, &d[k].item, old))
+				join(&d[i], &d[k]);
 		}
 	}
 }
@@ -429,23 +432,19 @@ channels_follow(struct master *m, const struct conf *old)
 void
 channels_join(struct master *m, uint64_t set)
 {
-	struct daemon *a, *b;
+	struct daemon *d = m->daemon;
 	unsigned i, k;
 
 	for (i = 0; i < DAEMONS_MAX; i++) {
 		for (k = i + 1; k < DAEMONS_MAX; k++) {
-			a = &m->daemon[i];
-			b = &m->daemon[k];
-			if ((set & (UINT64_C(1) << i | UINT64_C(1) << k)) != 0 && is_living(a) &&
-			    is_living(b) && plan_talk(&a->item, &b->item, m->conf))
-				join(a, b);
+			if ((set & (UINT64_C(1) << i | UINT64_C(1) << k)) != 0 && talk(m, &d[i], &d[k]))
+				join(&d[i], &d[k]);
 		}
 	}
 	for (i = 0; i < DAEMONS_MAX; i++) {
-		a = &m->daemon[i];
-		if ((set & UINT64_C(1) << i) == 0 || !is_living(a))
+		if ((set & UINT64_C(1) << i) == 0 || !is_living(&d[i]))
 			continue;
-		sent(a, ipc_send(a->ch, GO, empty, &(struct ipc_empty){ 0 }));
-		ipc_flush(a->ch);
+		sent(&d[i], ipc_send(d[i].ch, GO, empty, &(struct ipc_empty){ 0 }));
+		ipc_flush(d[i].ch);
 	}
 }
