@@ -120,6 +120,12 @@ address_counts(const struct net_addr *a)
 	return (!net_addr_is_loopback(a) && !net_addr_is_any(a));
 }
 
+static char
+lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+}
+
 static uint64_t
 key_of(enum failure_kind kind, const struct net_addr *a, struct slice login)
 {
@@ -133,8 +139,8 @@ key_of(enum failure_kind kind, const struct net_addr *a, struct slice login)
 	if (kind != FAILURE_ADDRESS) {
 		if (login.n > sizeof(k.login))
 			login.n = sizeof(k.login);
-		if (login.n != 0)
-			memcpy(k.login, login.p, login.n);
+		for (size_t i = 0; i < login.n; i++)
+			k.login[i] = kind == FAILURE_LOGIN ? lower(login.p[i]) : login.p[i];
 		n += login.n;
 	}
 	return (siphash(&k, n));

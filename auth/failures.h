@@ -2,7 +2,8 @@
  * failures.h -- who has failed how often, and who must wait (core; the time is the caller's,
  * monotonic ms).
  *
- * A failure counts for its address (/32, /64), for its login, and for the pair of them, within a
+ * A failure counts for its address (/32, /64), for its login (in whatever case it is written: to
+ * Dovecot and PAM these may be one), and for the pair of them, within a
  * window; when max is reached, no more attempts are taken until the window has passed.  The address
  * where a login has succeeded lately (AUTH_FRIEND_S) is its friend: there only the pair counts, so
  * that neither an attack on the login from elsewhere nor a neighbour's wrong password behind the

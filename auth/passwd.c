@@ -15,7 +15,7 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define JOBS	(WORK_WAITING_MAX + 64)	/* all that wait, and those that run or were just dropped */
+#define JOBS	(WORK_WAITING_MAX + WORK_SPARE + 64)	/* all that wait, and those that run or were just dropped */
 
 struct job {
 	struct work	 work;

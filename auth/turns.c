@@ -17,6 +17,7 @@ struct owner {
 	struct owner	*next, *prev;	/* ring */
 	const void	*key;
 	struct lane	*lanes;		/* the next one's turn; never NULL */
+	size_t		 n;		/* that wait, of all its lanes */
 };
 
 static struct owner *
@@ -118,9 +119,10 @@ turns_add(struct turns *t, struct turn *w, const void *owner, uint64_t key)
 	struct owner	*o;
 	struct lane	*l;
 
-	if (t->n >= WORK_WAITING_MAX)
+	o = owner_find(t, owner);
+	if (t->n >= WORK_WAITING_MAX + (o == NULL || o->n < WORK_PEER_MIN ? WORK_SPARE : 0))
 		return (E_LIMIT);
-	if ((o = owner_find(t, owner)) == NULL && (o = owner_new(t, owner)) == NULL)
+	if (o == NULL && (o = owner_new(t, owner)) == NULL)
 		return (E_NOMEM);
 	if ((l = lane_find(o, key)) == NULL && (l = lane_new(o, key)) == NULL) {
 		if (o->lanes == NULL)
@@ -138,6 +140,7 @@ turns_add(struct turns *t, struct turn *w, const void *owner, uint64_t key)
 		l->first = w;
 	l->last = w;
 	l->n++;
+	o->n++;
 	t->n++;
 	return (E_OK);
 }
@@ -157,6 +160,7 @@ turns_remove(struct turns *t, struct turn *w)
 		l->last = w->prev;
 	*w = (struct turn){ .lane = NULL };
 	t->n--;
+	l->owner->n--;
 	if (--l->n == 0)
 		lane_free(t, l);
 }

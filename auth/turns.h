@@ -22,7 +22,11 @@ struct turns {
 	size_t		 n;		/* all that wait */
 };
 
-/* E_LIMIT: WORK_WAITING_MAX wait already, or WORK_LANE_MAX in this lane; E_NOMEM. */
+/*
+ * E_LIMIT: WORK_WAITING_MAX wait already, or WORK_LANE_MAX in this lane; E_NOMEM.  An owner who has
+ * less than WORK_PEER_MIN there finds room beyond that (WORK_SPARE): what one peer sends, or all
+ * the world through it, does not shut the others out.
+ */
 int	turns_add(struct turns *, struct turn *, const void *owner, uint64_t lane);
 struct turn *turns_next(struct turns *);	/* and takes it out; NULL: nothing waits */
 void	turns_remove(struct turns *, struct turn *);

@@ -69,6 +69,8 @@
 #define AUTH_DELAY_MAX_S	30	/* before a client hears that it failed */
 #define WORK_WAITING_MAX	1024	/* hashes that wait for a worker */
 #define WORK_LANE_MAX		256	/* of them of one client address (/32, /64) */
+#define WORK_SPARE		128	/* beyond WORK_WAITING_MAX, for peers that have fewer than WORK_PEER_MIN waiting */
+#define WORK_PEER_MIN		8
 #define SCRAM_MESSAGE_MAX	4096	/* octets of one message of a next hop's SCRAM */
 #define SCRAM_CLIENT_ITERATIONS_MAX 1000000	/* what a next hop may make us count: a quarter of a second or so */
 #define LOGINS_MAX		256	/* login sections */

@@ -287,6 +287,27 @@ apart(void **state)
 	assert_int_equal(barred("127.0.0.1", ""), 0);
 }
 
+/* Dovecot and PAM may take "Alice" for "alice": who guesses has one count for them all, and a success under one is a
+ * friend's of that one alone. */
+static void
+cases(void **state)
+{
+	static const char *const	forms[] = { "alice", "Alice", "ALICE", "aLICE", "alicE" };
+	char				a[32];
+
+	succeeds("198.51.100.7", "ALICE");
+	for (size_t i = 0; i < MAX; i++) {
+		(void)snprintf(a, sizeof(a), "192.0.2.%zu", i);
+		assert_int_equal(barred("203.0.113.1", forms[i % 5]), 0);
+		(void)fails(a, forms[i % 5]);
+	}
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(barred("203.0.113.1", forms[i]), BARRED(FAILURE_LOGIN));
+	assert_int_equal(barred("198.51.100.7", "ALICE"), 0);
+	assert_int_equal(barred("198.51.100.7", "alice"), BARRED(FAILURE_LOGIN));
+	assert_int_equal(barred("203.0.113.1", "alice["), 0);
+}
+
 static int
 setup(void **state)
 {
@@ -308,7 +329,7 @@ main(void)
 {
 	const struct CMUnitTest	 tests[] = {
 		TEST(delays), TEST(limits), TEST(window), TEST(prefixes), TEST(friends), TEST(success), TEST(flood),
-		TEST(many_friends), TEST(apart),
+		TEST(many_friends), TEST(apart), TEST(cases),
 	};
 
 	siphash_seed();

@@ -11,9 +11,9 @@
 #include "common/err.h"
 #include "common/limits.h"
 
-static struct turn	all[WORK_WAITING_MAX + 1];
+static struct turn	all[WORK_WAITING_MAX + WORK_SPARE + 1];
 static struct turns	t;
-static int		a, b;	/* owners */
+static int		a, b, others[WORK_SPARE / WORK_PEER_MIN + 1];	/* owners */
 
 static void
 add(size_t i, const void *owner, uint64_t lane)
@@ -100,7 +100,14 @@ limits(void **state)
 	assert_int_equal(turns_add(&t, &all[i], &b, i), E_LIMIT);
 	assert_int_equal(turns_add(&t, &all[i], &a, 3), E_LIMIT);
 	turns_remove(&t, &all[7]);
-	add(i, &b, 1);
+	add(i++, &b, 1);
+	/* Who has next to nothing there has room yet: to the last of WORK_SPARE. */
+	for (size_t k = 0; k < WORK_PEER_MIN; k++)
+		add(i++, &others[0], k);
+	assert_int_equal(turns_add(&t, &all[i], &others[0], 0), E_LIMIT);
+	for (size_t k = WORK_PEER_MIN; t.n < WORK_WAITING_MAX + WORK_SPARE; k++)
+		add(i++, &others[k / WORK_PEER_MIN], 0);
+	assert_int_equal(turns_add(&t, &all[i], &others[WORK_SPARE / WORK_PEER_MIN], 0), E_LIMIT);
 	while (turns_next(&t) != NULL)
 		;
 	assert_int_equal(t.n, 0);

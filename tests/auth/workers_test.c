@@ -209,8 +209,12 @@ limits_and_end(void **state)
 	assert_int_equal(submit(i, &owner_a, 1), E_LIMIT);
 	for (; i <= WORK_WAITING_MAX; i++)
 		assert_int_equal(submit(i, &owner_a, (uint8_t)(2 + i / WORK_LANE_MAX)), E_OK);
+	assert_int_equal(submit(i, &owner_a, 9), E_LIMIT);
+	for (size_t k = 0; k < WORK_PEER_MIN; k++)		/* another has his few places yet */
+		assert_int_equal(submit(i++, &owner_b, 1), E_OK);
 	assert_int_equal(submit(i, &owner_b, 1), E_LIMIT);
-	assert_int_equal(work_cancel(&item[5].w), 1);
+	for (size_t k = 0; k <= WORK_PEER_MIN; k++)
+		assert_int_equal(work_cancel(&item[5 + k].w), 1);
 	assert_int_equal(submit(i, &owner_b, 1), E_OK);
 	open_gate();
 	workers_close();
