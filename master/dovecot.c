@@ -54,7 +54,8 @@ dovecot_try(struct daemon *d)
 	}
 	if ((fd = connect_to(path)) == -1) {
 		if (!d->dovecot.failing)
-			log_warn("auth service %s: cannot be reached: %s; trying again", path, strerror(errno));
+			log_warn("auth service %s: cannot be reached: %s%s; trying again", path, strerror(errno),
+			    errno != EACCES ? "" : " (the socket must be of who runs posternd: postern.conf(5), dovecot)");
 		d->dovecot.failing = 1;
 		d->dovecot.wait_ms = d->dovecot.wait_ms == 0 ? DOVECOT_WAIT_MIN_MS :
 		    d->dovecot.wait_ms > DOVECOT_WAIT_MAX_MS / 2 ? DOVECOT_WAIT_MAX_MS : d->dovecot.wait_ms * 2;

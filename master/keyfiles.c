@@ -56,7 +56,8 @@ open_one(enum private_kind kind, const char *path, int *out, char *err, size_t s
 		rc = errno;
 		if (rc == EACCES && stat(path, &st) == 0 && check(kind, path, &st, err, size) != E_OK)
 			return (E_DENIED);
-		(void)snprintf(err, size, "%s %s: %s", kinds[kind].what, path, strerror(rc));
+		(void)snprintf(err, size, "%s %s: %s%s", kinds[kind].what, path, strerror(rc),
+		    kind == PRIVATE_TABLE && rc == ENOENT ? " (posternctl passwd makes it)" : "");
 		return (E_IO);
 	}
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))

@@ -5,6 +5,7 @@
  * starts it anew, and auth tells those who wait to try again.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,9 +159,25 @@ on_peer(struct room *room, const struct ipc_channel *m, int fd)
 	pam.auth = ch;
 }
 
+/* PAM itself does not say that it takes another service's rules, which may let in more than was meant. */
+static void
+service_look(const char *service)
+{
+	static const char *const dirs[] = { "/etc/pam.d", "/usr/lib/pam.d" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dirs[i], service) < sizeof(path) &&
+		    access(path, F_OK) == 0)
+			return;
+	}
+	log_warn("there is no /etc/pam.d/%s: PAM goes by /etc/pam.d/other", service);
+}
+
 static void
 on_go(struct room *room)
 {
+	service_look(room->conf->auth.pam_service);
 	log_info("ready: service=%s slots=%d", room->conf->auth.pam_service, PAM_SLOTS);
 }
 

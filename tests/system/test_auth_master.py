@@ -275,7 +275,7 @@ def test_F20_bad_password_files(site, case):
     wrong = site.table.with_name("wrong")
     put(wrong, entry("bob", "builder"))
     want = {"world": f"{wrong}: mode is 0604, expected 0600", "group": f"{wrong}: mode is 0640, expected 0600",
-            "missing": f"password table {wrong}: No such file", "directory": f"password table {wrong}: not a regular file",
+            "missing": f"password table {wrong}: No such file or directory (posternctl passwd makes it)", "directory": f"password table {wrong}: not a regular file",
             "owner": f"{wrong}: owner is uid 65534, expected 0"}[case]
     if case in ("owner", "group") and not ROOT:
         pytest.skip("to give a file away needs root")
@@ -451,6 +451,21 @@ def test_dovecot_is_reached_when_it_comes(site, folder):
     again = FakeDovecot(path)
     wait_for("another stream", lambda: len(again.held) == 1)
     again.close()
+
+
+@pytest.mark.skipif(not ROOT, reason="to give a socket away needs root")
+def test_dovecot_that_is_anothers(site, folder):
+    "As Dovecot makes its sockets: root without capabilities may not connect, and the log says whose it has to be."
+    path = folder / "auth-client"
+    dovecot = FakeDovecot(path)
+    path.chmod(0o600)
+    os.chown(path, 65534, 0)
+    site.write(backend=f'dovecot = "{path}"')
+    site.start()
+    site.server.wait_log(rf"auth service {path}: cannot be reached: Permission denied \(the socket must be of who runs posternd: .*\); trying")
+    os.chown(path, 0, 0)
+    wait_for("a stream", lambda: len(dovecot.held) == 1)
+    dovecot.close()
 
 
 def test_dovecot_that_hangs_up_is_not_stormed(site, folder):

@@ -38,7 +38,8 @@ def pam(postern, folder):
         (etc / "pam.d").mkdir(parents=True)
         deny = "auth required pam_deny.so\naccount required pam_deny.so\n"
         for name, text in {"postern": f"{auth}\n{account}\n", "other": deny, **services}.items():
-            (etc / "pam.d" / name).write_text(text)
+            if text is not None:
+                (etc / "pam.d" / name).write_text(text)
         (etc / "passwd").write_text(Path("/etc/passwd").read_text() + "alice:x:40001:40001::/:/bin/sh\n"
                                     "expired:x:40002:40002::/:/bin/sh\nlocked:x:40003:40003::/:/bin/sh\n")
         (etc / "shadow").write_text(Path("/etc/shadow").read_text() + f"alice:{crypt('wonder')}:19000:0:99999:7:::\n"
@@ -74,6 +75,14 @@ def pam_pids(server):
                     pids.add(int(stat.parent.name))
                     grown = True
     return top, pids
+
+
+def test_no_service(pam):
+    "Without a file of its own it is the service other that counts, and the log says so."
+    server = pam(postern=None, other="auth required pam_unix.so\naccount required pam_unix.so\n")
+    server.wait_log(r"there is no /etc/pam.d/postern: PAM goes by /etc/pam.d/other")
+    assert auth(server, "alice", "wonder") == 235
+    assert auth(server, "alice", "wrong") == 535
 
 
 def test_unix(pam):
