@@ -97,7 +97,8 @@ options_environment(struct master *m)
 	char err[MASTER_ERR_MAX];
 
 	notify_init();
-	if (m->source.file == NULL && m->source.state_dir == NULL && access(CONF_DEFAULT, F_OK) == 0)
+	/* The installed one is root's to start: its spool and its ports are no ordinary user's. */
+	if (m->source.file == NULL && m->source.state_dir == NULL && geteuid() == 0 && access(CONF_DEFAULT, F_OK) == 0)
 		m->source.file = CONF_DEFAULT;
 	m->embedded = m->source.file == NULL;
 	if (m->source.file == NULL && m->source.state_dir == NULL && geteuid() != 0)
