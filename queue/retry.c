@@ -156,7 +156,9 @@ retry_close(struct queue *q)
 {
 	struct retrying *t, *tmp;
 
-	DL_FOREACH_SAFE2(q->retrying, t, tmp, after)
+	for (t = q->retrying; t != NULL; t = tmp) {
+		tmp = t->after;
 		free(t);
+	}
 	q->retrying = NULL;
 }
