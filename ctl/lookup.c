@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "ctl/cells.h"
 #include "ctl/json.h"
+#include "ctl/lines.h"
 
 #define LINE_MAX_OCTETS	(64u << 10)	/* queue's lines are shorter */
 #define FIELDS_MAX	5
@@ -118,9 +119,10 @@ take_reply(struct lookup_view *v, char *text)
 }
 
 static int
-take_line(struct lookup_view *v, struct slice s)
+take_line(void *arg, struct slice s)
 {
-	char	 line[LINE_MAX_OCTETS];
+	struct lookup_view	*v = arg;
+	char			 line[LINE_MAX_OCTETS];
 
 	(void)cell_plain(line, sizeof(line), s.p, s.n);
 	if (strncmp(line, "step ", 5) == 0)
@@ -141,26 +143,9 @@ int
 lookup_take(void *arg, enum ipc_type type, struct rd *rd)
 {
 	struct lookup_view	*v = arg;
-	struct ipc_ctl_text	 t;
-	struct slice		 all;
-	const char		*lf;
-	size_t			 n;
-	int			 err;
+	int			 err = lines_take(&v->line, type, rd, take_line, v);
 
-	if (type != IPC_CTL_TEXT || ipc_unpack_ctl_text(rd, &t) != E_OK)
-		return (E_PROTO);
-	if ((err = buf_add(&v->line, t.text.p, t.text.n)) != E_OK)
-		return (err == E_LIMIT ? E_PROTO : err);
-	for (;;) {
-		all = buf_slice(&v->line);
-		if (all.n == 0 || (lf = memchr(all.p, '\n', all.n)) == NULL)
-			break;
-		n = (size_t)(lf - all.p);
-		if ((err = take_line(v, slice_make(all.p, n))) != E_OK)
-			return (err);
-		buf_drain(&v->line, n + 1);
-	}
-	return (ferror(v->out) ? E_IO : E_OK);
+	return (err == E_OK && ferror(v->out) ? E_IO : err);
 }
 
 int

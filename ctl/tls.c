@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "ctl/cells.h"
 #include "ctl/json.h"
+#include "ctl/lines.h"
 
 #define LINE_MAX_OCTETS	TLS_REPORT_MAX
 
@@ -32,9 +33,10 @@ tls_view_clear(struct tls_view *v)
 }
 
 static int
-take_line(struct tls_view *v, struct slice s)
+take_line(void *arg, struct slice s)
 {
-	static char	line[LINE_MAX_OCTETS * 4 + 1];
+	static char	 line[LINE_MAX_OCTETS * 4 + 1];
+	struct tls_view	*v = arg;
 
 	if (v->lines != NULL)
 		return (json_array_append_new(v->lines, json_text(s)) == 0 ? E_OK : E_NOMEM);
@@ -45,27 +47,9 @@ take_line(struct tls_view *v, struct slice s)
 int
 tls_view_take(void *arg, enum ipc_type type, struct rd *rd)
 {
-	struct tls_view		*v = arg;
-	struct ipc_ctl_text	 t;
-	struct slice		 all;
-	const char		*lf;
-	size_t			 n;
-	int			 err;
+	struct tls_view	*v = arg;
 
-	if (type != IPC_CTL_TEXT || ipc_unpack_ctl_text(rd, &t) != E_OK)
-		return (E_PROTO);
-	if ((err = buf_add(&v->line, t.text.p, t.text.n)) != E_OK)
-		return (err == E_LIMIT ? E_PROTO : err);
-	for (;;) {
-		all = buf_slice(&v->line);
-		if (all.n == 0 || (lf = memchr(all.p, '\n', all.n)) == NULL)
-			break;
-		n = (size_t)(lf - all.p);
-		if ((err = take_line(v, slice_make(all.p, n))) != E_OK)
-			return (err);
-		buf_drain(&v->line, n + 1);
-	}
-	return (E_OK);
+	return (lines_take(&v->line, type, rd, take_line, v));
 }
 
 int
