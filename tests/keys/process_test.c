@@ -2,34 +2,15 @@
  * process_test.c -- the whole daemon in a child, with its real sandbox, and this test as master and as two smtpd:
  * what is signed and what not, fairness, limits, bad peers, reloads with keys that fit and that do not.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <fcntl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "common/conf_number.h"
-#include "common/err.h"
-#include "common/ipc.h"
-#include "common/log.h"
 #include "keys/key.h"
 #include "keys/keys.h"
+#include "tests/common/daemon_kit.h"
 
-#define NOBODY		65534
 #define ECDSA_P256	0x0403
 #define RSA_PSS_256	0x0804
 
@@ -39,47 +20,9 @@ static const char	cert_verify[] =
 #define TBS		slice_make(cert_verify, sizeof(cert_verify) - 1)
 
 static EVP_PKEY		*ec, *rsa, *other;
-static int		 master = -1;
-static uint32_t		 master_seq;
-static struct ipc_sync	 master_sync;
-static pid_t		 pid;
 static int		 daemon_log = -1;
-static char		 empty_dir[] = "/tmp/postern-keys-XXXXXX";
-
-#define SEND(fd, seq, NAME, name, m, passfd) do { \
-	uint8_t		room_[IPC_PAYLOAD_MAX]; \
-	struct wr	w_; \
-	wr_init(&w_, room_, sizeof(room_)); \
-	ipc_pack_##name(&w_, (m)); \
-	assert_int_equal(w_.err, E_OK); \
-	assert_int_equal(ipc_send_sync((fd), (seq), IPC_##NAME, room_, w_.len, (passfd)), E_OK); \
-} while (0)
 
 /* ---- master's side ---- */
-
-static void
-master_expect(enum ipc_type want, struct rd *rd)
-{
-	enum ipc_type	type;
-	int		fd;
-
-	assert_int_equal(ipc_recv_sync(master, &master_sync, ROOM_KEYS, ROOM_MASTER, &type, rd, &fd), E_OK);
-	assert_string_equal(ipc_type_name(type), ipc_type_name(want));
-}
-
-static void
-expect_ready(uint64_t generation, int err, const char *why)
-{
-	struct ipc_conf_ready	m;
-	struct rd		rd;
-
-	master_expect(IPC_CONF_READY, &rd);
-	assert_int_equal(ipc_unpack_conf_ready(&rd, &m), E_OK);
-	assert_int_equal(m.generation, generation);
-	assert_int_equal(m.err, err);
-	if (strstr(m.why, why) == NULL || (why[0] == '\0') != (m.why[0] == '\0'))
-		fail_msg("says \"%s\", wanted \"%s\"", m.why, why);
-}
 
 static void
 spki(EVP_PKEY *k, uint8_t out[SPKI_LEN])
@@ -124,24 +67,9 @@ send_conf(uint64_t generation, EVP_PKEY **k, size_t n)
 	static char		 der[] = "\x30\x02\x05\x00";
 	struct conf_cert	 certs[2];
 	struct conf		 c;
-	struct slice		 packed;
-	struct ipc_conf_blob	 b = { .generation = generation };
-	uint32_t		 retry = 60;
-	int			 fd;
 
-	memset(&c, 0, sizeof(c));
+	conf_plain(&c);
 	memset(certs, 0, sizeof(certs));
-	c.hostname = "mx.test";
-	c.directory = "/tmp";
-	c.runtime = "/run/postern";
-	c.user_prefix = c.postmaster = c.recipient_delimiter = c.deliver.bind4 = c.deliver.bind6 = "";
-	c.log = LOG_TO_STDERR;
-	for (size_t i = 0; i < conf_nnumbers; i++)
-		conf_number_set(&c, &conf_numbers[i], conf_numbers[i].def);
-	c.queue.nretry = 1;
-	c.queue.retry = &retry;
-	c.resolver.trust_anchor = "";
-	c.auth.passwd_path = c.auth.dovecot_path = c.auth.pam_service = "";
 	c.ncerts = n;
 	c.certs = certs;
 	for (size_t i = 0; i < n; i++) {
@@ -149,142 +77,37 @@ send_conf(uint64_t generation, EVP_PKEY **k, size_t n)
 		    .chain = slice_make(der, 4) };
 		spki(k[i], certs[i].spki);
 	}
-	assert_int_equal(conf_pack(&c, &packed), E_OK);
-	fd = conf_to_memfd(packed);
-	assert_true(fd >= 0);
-	SEND(master, &master_seq, CONF, conf_blob, &b, fd);
-	close(fd);
-	free((void *)(uintptr_t)packed.p);
+	send_snapshot(&c, generation);
 }
 
 static void
-send_use(uint64_t generation)
+keys_main(struct room *room, char **argv)
 {
-	struct ipc_conf_use	u = { .generation = generation };
-
-	SEND(master, &master_seq, CONF_USE, conf_use, &u, -1);
-}
-
-/* main() of the daemon, in a child: its descriptor 3 is our channel. */
-static void
-child(int channel)
-{
-	static struct room		room;
 	static struct sandbox_run	run;
-	char				*argv[] = { (char *)(uintptr_t)"postern-keys", NULL };
-	int				fd;
 
-	if (dup2(channel, ROOM_CHANNEL_FD) == -1)
-		_exit(10);
-	for (fd = ROOM_CHANNEL_FD + 1; fd < 64; fd++)
-		(void)close(fd);
-	log_open("keys");
-	room_open(&room, ROOM_KEYS, 1, argv, &keys_room_ops, NULL);
-	keys_open(&room);
-	room_sandbox(&room, &keys_sandbox, &run);
-	room_run(&room);
-	_exit(0);
+	room_open(room, ROOM_KEYS, 1, argv, &keys_room_ops, NULL);
+	keys_open(room);
+	room_sandbox(room, &keys_sandbox, &run);
+	room_run(room);
 }
 
-static void
-daemon_fork(void)
-{
-	struct ipc_start	start = { .room = ROOM_KEYS, .boot = 1 };
-	int			pair[2];
-
-	assert_int_equal(ipc_pair(pair), 0);
-	(void)fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		child(pair[1]);
-	close(pair[1]);
-	master = pair[0];
-	master_seq = 0;
-	memset(&master_sync, 0, sizeof(master_sync));
-	(void)snprintf(start.root, sizeof(start.root), "%s", empty_dir);
-	if (geteuid() == 0) {		/* no room runs as root: here it is nobody */
-		start.privileged = 1;
-		start.uid = start.gid = NOBODY;
-	}
-	SEND(master, &master_seq, START, start, &start, -1);
-}
+static const struct daemon_kit	kit = { .room = ROOM_KEYS, .main = keys_main };
 
 /* Keys 0 (EC) and 1 (RSA), generation 1. */
 static void
 daemon_start(void)
 {
-	EVP_PKEY		*k[] = { ec, rsa };
-	struct ipc_log_socket	kind = { .kind = LOG_TO_STDERR };
-	struct ipc_empty	empty = { 0 };
-	struct rd		rd;
-	int			log;
+	EVP_PKEY	*k[] = { ec, rsa };
 
 	daemon_fork();
 	send_key(1, 0, ec);
 	send_key(1, 1, rsa);
 	send_conf(1, k, 2);
 	send_use(1);
-	log = daemon_log != -1 ? dup(daemon_log) : open("/dev/null", O_WRONLY | O_CLOEXEC);
-	SEND(master, &master_seq, LOG, log_socket, &kind, log);
-	close(log);
-	SEND(master, &master_seq, GO, empty, &empty, -1);
-	expect_ready(1, E_OK, "");
-	master_expect(IPC_READY, &rd);
-}
-
-static int
-daemon_end(void)
-{
-	int	status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	close(master);
-	return (status);
-}
-
-static void
-daemon_stop(void)
-{
-	struct ipc_stop	stop = { .within_ms = 1000 };
-
-	SEND(master, &master_seq, STOP, stop, &stop, -1);
-	assert_int_equal(daemon_end(), 0);
-}
-
-static void
-counters(uint64_t out[8])
-{
-	struct ipc_ping	ping = { .seq = 1 };
-	struct ipc_pong	pong;
-	struct rd	rd;
-
-	SEND(master, &master_seq, PING, ping, &ping, -1);
-	master_expect(IPC_PONG, &rd);
-	assert_int_equal(ipc_unpack_pong(&rd, &pong), E_OK);
-	memcpy(out, pong.counter, sizeof(pong.counter));
+	daemon_go(1, daemon_log != -1 ? dup(daemon_log) : open("/dev/null", O_WRONLY | O_CLOEXEC));
 }
 
 /* ---- an smtpd's side ---- */
-
-struct peer {
-	int		fd;
-	uint32_t	seq, id;
-	struct ipc_sync	sync;
-};
-
-static void
-peer_open(struct peer *p, uint32_t instance)
-{
-	struct ipc_channel	c = { .room = ROOM_SMTPD, .instance = instance };
-	int			pair[2];
-
-	memset(p, 0, sizeof(*p));
-	assert_int_equal(ipc_pair(pair), 0);
-	SEND(master, &master_seq, CHANNEL, channel, &c, pair[1]);
-	close(pair[1]);
-	p->fd = pair[0];
-}
 
 static uint32_t
 ask(struct peer *p, uint64_t generation, uint16_t key, uint16_t scheme, struct slice tbs)
@@ -298,14 +121,10 @@ ask(struct peer *p, uint64_t generation, uint16_t key, uint16_t scheme, struct s
 static int
 answer(struct peer *p, struct ipc_signed *m)
 {
-	enum ipc_type	type;
 	struct rd	rd;
-	int		fd, err;
+	int		err = peer_receive(p, IPC_SIGNED, &rd);
 
-	if ((err = ipc_recv_sync(p->fd, &p->sync, ROOM_KEYS, ROOM_SMTPD, &type, &rd, &fd)) != E_OK)
-		return (err);
-	assert_int_equal(type, IPC_SIGNED);
-	return (ipc_unpack_signed(&rd, m));
+	return (err != E_OK ? err : ipc_unpack_signed(&rd, m));
 }
 
 static int
@@ -463,16 +282,6 @@ flood(void **state)
 	daemon_stop();
 }
 
-static int64_t
-now_ms(void)
-{
-	struct timespec	t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
-}
-
-/* More than SIGN_RATE_MAX in a second wait for the next; another peer has a rate of its own. */
 /* What is refused is told once in a second, whatever a broken-into smtpd asks for (G6). */
 static void
 refused_in_the_log(void **state)
@@ -508,6 +317,7 @@ refused_in_the_log(void **state)
 	assert_in_range(lines, 1, 2 + (uv_hrtime() - began) / 1000000000);
 }
 
+/* More than SIGN_RATE_MAX in a second wait for the next; another peer has a rate of its own. */
 static void
 rate(void **state)
 {
@@ -641,11 +451,10 @@ static int
 make_keys(void **state)
 {
 	(void)state;
-	(void)signal(SIGPIPE, SIG_IGN);
 	ec = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	other = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
 	rsa = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)2048);
-	return (ec == NULL || rsa == NULL || other == NULL || mkdtemp(empty_dir) == NULL || chmod(empty_dir, 0555) != 0 ? -1 : 0);
+	return (ec == NULL || rsa == NULL || other == NULL ? -1 : kit_open());
 }
 
 static int
@@ -655,7 +464,7 @@ free_keys(void **state)
 	EVP_PKEY_free(ec);
 	EVP_PKEY_free(other);
 	EVP_PKEY_free(rsa);
-	return (rmdir(empty_dir));
+	return (kit_close());
 }
 
 int
