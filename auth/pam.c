@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "auth/auth.h"
+#include "auth/exchange.h"
 #include "auth/secure.h"
 #include "auth/turns.h"
 #include "common/err.h"
@@ -26,6 +27,9 @@ struct ask {
 	uint32_t	 id;
 	uint64_t	 since;
 	uint8_t		 sent;
+	struct sasl_env	*env;		/* for when x has gone: */
+	struct net_addr	 client;
+	char		 login[LOGIN_MAX + 1];
 };
 
 struct pam_channel {
@@ -147,6 +151,9 @@ on_message(struct ipc *ch, enum ipc_type type, struct rd *r, int fd)
 		;
 	if (a == NULL)
 		return (E_PROTO);	/* each question has one answer */
+	/* Who hangs up before he is told has taken a slot, too. */
+	if (a->x == NULL && m.status == SASL_FAILED)
+		exchange_unheard(a->env, &a->client, a->login);
 	ask_end(a, (enum sasl_status)m.status);
 	send_some();
 	return (E_OK);
@@ -216,6 +223,9 @@ pam_check(struct exchange *x, struct slice login, struct slice password)
 		return;
 	}
 	a->x = x;
+	a->env = x->peer->env;
+	a->client = x->client;
+	memcpy(a->login, x->login, sizeof(a->login));
 	a->id = ++pam.last_id;
 	a->since = uv_now(&pam.room->loop);
 	a->prev = pam.last;
