@@ -66,22 +66,41 @@ same_local(const struct conf *conf, struct slice local, struct slice own)
 	return (slice_caseeq(local, own));
 }
 
-/* A login's own addresses: itself where it is one, else as the local part of each of our domains. */
+/* Whether an address of this domain (NULL: of none of ours) is a recipient or an alias as it stands; what cannot be looked up
+ * might be one. */
+static int
+is_recipient(const struct conf *conf, const struct conf_domain *d, struct slice local, const char *address)
+{
+	struct table_value	v;
+
+	return (table_get(&conf->tables.virtual, slice_str(address), &v) != E_NOTFOUND || (d != NULL &&
+	    (table_get_local(&d->recipients, local, &v) != E_NOTFOUND || table_get_local(&d->aliases, local, &v) != E_NOTFOUND)));
+}
+
+/* A login's own addresses: itself where it is one, else as the local part of each of our domains; with an extension if that is
+ * not somebody else: mail to "bob-smith" finds him before it finds "bob". */
 static int
 is_own(const struct conf *conf, const char *login, const char *sender)
 {
 	const struct conf_domain	*d;
 	const char			*at = strrchr(sender, '@');
+	struct slice			 local, mine;
 	struct addr			 own;
 
 	if (at == NULL)
 		return (0);
-	if (strchr(login, '@') != NULL)
-		return (addr_parse(&own, slice_str(login), NULL) == E_OK && own.domain_off != 0 &&
-		    strcmp(at + 1, addr_domain(&own)) == 0 &&
-		    same_local(conf, slice_make(sender, (size_t)(at - sender)), slice_make(own.text, own.local_len)));
+	local = slice_make(sender, (size_t)(at - sender));
 	d = conf_domain_find(conf, at + 1);
-	return (d != NULL && !d->relay && same_local(conf, slice_make(sender, (size_t)(at - sender)), slice_str(login)));
+	if (strchr(login, '@') == NULL) {
+		if (d == NULL || d->relay)
+			return (0);
+		mine = slice_str(login);
+	} else if (addr_parse(&own, slice_str(login), NULL) == E_OK && own.domain_off != 0 &&
+	    strcmp(at + 1, addr_domain(&own)) == 0)
+		mine = slice_make(own.text, own.local_len);
+	else
+		return (0);
+	return (same_local(conf, local, mine) && (local.n == mine.n || !is_recipient(conf, d, local, sender)));
 }
 
 /* Whether one of them whom an entry of sender-login names is this client.  E_OK, E_NOTFOUND, E_CORRUPT. */
