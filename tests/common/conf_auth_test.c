@@ -2,21 +2,10 @@
  * conf_auth_test.c -- AUTH, logins, TLS policies and trust anchors in the snapshot: the round trip, what unpack
  * refuses, how many there may be, and which policy counts for whom.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "common/conf.h"
-#include "common/conf_number.h"
-#include "common/err.h"
 #include "common/ipc_msg.h"
-#include "common/limits.h"
+#include "tests/common/conf_kit.h"
 
 #define PEM	"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 #define PLAIN	(1u << SASL_PLAIN | 1u << SASL_LOGIN)
@@ -68,34 +57,16 @@ sample(void)
 		.resolver = { .trust_anchor = "" },
 	};
 
-	for (size_t i = 0; i < conf_nnumbers; i++)
-		conf_number_set(&c, &conf_numbers[i], conf_numbers[i].def);
+	kit_numbers(&c);
 	return (c);
-}
-
-static int
-unpacks(const struct conf *c)
-{
-	struct slice	 packed;
-	struct conf	*back;
-	int		 err;
-
-	assert_int_equal(conf_pack(c, &packed), E_OK);
-	if ((err = conf_unpack(&back, packed, slice_make(NULL, 0))) == E_OK)
-		conf_free(back);
-	free((void *)packed.p);
-	return (err);
 }
 
 static void
 test_round_trip(void **state)
 {
-	struct conf	 c = sample(), *back;
-	struct slice	 packed, again;
+	struct conf	 c = sample(), *back = kit_round_trip(&c);
 
 	(void)state;
-	assert_int_equal(conf_pack(&c, &packed), E_OK);
-	assert_int_equal(conf_unpack(&back, packed, slice_make(NULL, 0)), E_OK);
 	assert_true(back->listeners[1].auth && back->listeners[1].client_certs && back->listeners[1].any_sender);
 	assert_false(back->listeners[0].auth || back->listeners[0].client_certs || back->listeners[0].any_sender);
 	assert_true(slice_eq(back->ca, c.ca) && slice_eq(back->client_ca, c.client_ca));
@@ -113,22 +84,9 @@ test_round_trip(void **state)
 	assert_int_equal(back->auth.failures_max, 10);
 	assert_int_equal(back->auth.failure_window, 600);
 	assert_int_equal(back->smtpd.submission_processes, 1);
-	assert_int_equal(conf_pack(back, &again), E_OK);
-	assert_true(slice_eq(packed, again));
 	conf_free(back);
-	for (size_t n = 0; n < packed.n; n++)
-		assert_int_equal(conf_unpack(&back, slice_make(packed.p, n), slice_make(NULL, 0)), E_PROTO);
-	free((void *)packed.p);
-	free((void *)again.p);
 }
 
-#define REFUSED(field, value) do { \
-		__typeof__(field) was = (field); \
-		(field) = (value); \
-		assert_int_equal(unpacks(&c), E_PROTO); \
-		(field) = was; \
-		assert_int_equal(unpacks(&c), E_OK); \
-	} while (0)
 #define TAKEN(field, value) do { \
 		__typeof__(field) was = (field); \
 		(field) = (value); \
@@ -289,13 +247,6 @@ test_anchors(void **state)
 		assert_int_equal(unpacks(&c), n <= TLS_CA_MAX ? E_OK : E_PROTO);
 	}
 }
-
-#define COUNTED(field, max) do { \
-		__typeof__(field) was = (field); \
-		for ((field) = (max) - 1; (field) <= (max) + 1; (field)++) \
-			assert_int_equal(unpacks(&c), (field) <= (max) ? E_OK : E_PROTO); \
-		(field) = was; \
-	} while (0)
 
 static void
 test_counts(void **state)

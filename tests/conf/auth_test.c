@@ -2,20 +2,10 @@
  * auth_test.c -- AUTH, logins at next hops, TLS policies and trust anchors in postern.conf: what the snapshot gets,
  * and the exact lines that tell what is wrong.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/ipc_msg.h"
 #include "common/limits.h"
-#include "conf/build.h"
 #include "conf/ca.h"
+#include "tests/conf/build_kit.h"
 #include "tests/conf/cert_kit.h"
 
 #define SYSTEM_CA	"/etc/ssl/certs/ca-certificates.crt"
@@ -49,22 +39,26 @@ fake_cert(const char *path, size_t max, const char **why)
 	return (NULL);
 }
 
-/* The snapshot, and all that is said. */
+static const struct conf_world world = { .name = "c", .hostname = "host.test", .read_file = no_file, .read_cert = fake_cert, .now = NOW };
+
 static struct conf *
 build(const char *in, int no_tables, char *text, size_t size)
 {
-	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = no_file, .read_cert = fake_cert,
-				     .now = NOW, .no_tables = no_tables };
-	struct errors		 e = { 0 };
-	struct conf		*c = conf_build(slice_str(in), &world, &e);
-	FILE			*f = fmemopen(text, size, "w");
+	struct conf_world	 w = world;
 
-	assert_non_null(f);
-	errors_print(&e, "c", f);
-	fputc('\0', f);
-	fclose(f);
-	assert_true((c == NULL) == (e.n != 0));
-	errors_clear(&e);
+	w.no_tables = no_tables;
+	return (build_in(&w, slice_str(in), text, size));
+}
+
+/* The same of a text with which nothing is wrong. */
+static struct conf *
+good(const char *in)
+{
+	char		 text[4096];
+	struct conf	*c = build(in, 0, text, sizeof(text));
+
+	if (c == NULL)
+		fail_msg("%s: %s", in, text);
 	return (c);
 }
 
@@ -75,19 +69,13 @@ build(const char *in, int no_tables, char *text, size_t size)
 static void
 test_errors(void **state)
 {
-	static const struct { const char *in, *out; } cases[] = {
+	static const struct build_case cases[] = {
 #include "tests/conf/auth_cases.h"
 	};
-	char		 text[4096];
-	struct conf	*c;
+	char	 text[4096];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		c = build(cases[i].in, 0, text, sizeof(text));
-		if (strcmp(text, cases[i].out) != 0)
-			fail_msg("%s\n--- says\n%s--- wanted\n%s", cases[i].in, text, cases[i].out);
-		conf_free(c);
-	}
+	build_cases(&world, cases, sizeof(cases) / sizeof(cases[0]));
 	no_system_ca = 1;
 	assert_null(build("tls-policy a.test { level = verify }\n", 0, text, sizeof(text)));
 	assert_string_equal(text, "c:1: level \"verify\" needs certification authorities, and " SYSTEM_CA " cannot be read: "
@@ -155,13 +143,11 @@ test_mechanisms(void **state)
 		{ TLS "client-ca = \"/ca.pem\" listener a { tls = starttls auth = true client-certificates = true }\n"
 		  "auth { pam = p }", 1u << SASL_PLAIN | 1u << SASL_LOGIN },
 	};
-	char		 text[4096];
 	struct conf	*c;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if ((c = build(cases[i].in, 0, text, sizeof(text))) == NULL)
-			fail_msg("%s: %s", cases[i].in, text);
+		c = good(cases[i].in);
 		assert_int_equal(c->auth.mechanisms, cases[i].want);
 		conf_free(c);
 	}
@@ -223,8 +209,7 @@ test_ca_wanted(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if ((c = build(cases[i].in, 0, text, sizeof(text))) == NULL)
-			fail_msg("%s: %s", cases[i].in, text);
+		c = good(cases[i].in);
 		if ((c->ca.n != 0) != cases[i].want)
 			fail_msg("%s: %zu octets", cases[i].in, c->ca.n);
 		assert_int_equal(c->auth.needed, c->nlogins != 0);
@@ -421,7 +406,7 @@ pam_service(FILE *f, int n)
 static void
 test_limits(void **state)
 {
-	static const struct { void (*put)(FILE *, int); int max; const char *want; } cases[] = {
+	static const struct build_limit cases[] = {
 		{ login_title, LOGIN_TITLE_MAX, "expected a name of at most 63 letters" },
 		{ login_user, LOGIN_MAX, "expected 1 to 255 octets" },
 		{ password_path, CONF_PATH_MAX, "expected an absolute path of at most 1000 octets" },
@@ -433,27 +418,9 @@ test_limits(void **state)
 		{ dovecot_path, CONF_SOCKET_MAX, "expected an absolute path of at most 107 octets" },
 		{ pam_service, PAM_SERVICE_MAX, "at most 63 letters" },
 	};
-	static char	 said[1 << 20];
-	struct conf	*c;
-	size_t		 size;
-	FILE		*f;
-	char		*in;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		for (int n = cases[i].max - 1; n <= cases[i].max + 1; n++) {
-			in = NULL;
-			f = open_memstream(&in, &size);
-			assert_non_null(f);
-			cases[i].put(f, n);
-			fclose(f);
-			c = build(in, 0, said, sizeof(said));
-			if ((c != NULL) != (n <= cases[i].max) || (c == NULL && strstr(said, cases[i].want) == NULL))
-				fail_msg("case %zu with %d says\n%.300s", i, n, said);
-			conf_free(c);
-			free(in);
-		}
-	}
+	build_limits(&world, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 static int

@@ -1,21 +1,11 @@
 /* build_test.c -- texts of postern.conf, and the exact lines that tell what is wrong with them. */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "common/conf.h"
 #include "common/conf_number.h"
 #include "common/err.h"
 #include "common/limits.h"
 #include "common/rcpt.h"
-#include "conf/build.h"
 #include "conf/file.h"
+#include "tests/conf/build_kit.h"
 
 static char *
 fake_read(const char *path, size_t max, const char **why)
@@ -41,39 +31,21 @@ static const struct conf_world world = {
 	.name = "c", .hostname = "host.test", .read_file = fake_read, .read_cert = fake_read, .open_file = fake_open,
 };
 
-/* The snapshot; else the errors in text[size]. */
 static struct conf *
 build(const char *in, size_t n, char *text, size_t size)
 {
-	struct errors	 e = { 0 };
-	struct conf	*c = conf_build(slice_make(in, n), &world, &e);
-	FILE		*f = fmemopen(text, size, "w");
-
-	assert_non_null(f);
-	errors_print(&e, "c", f);
-	fputc('\0', f);
-	fclose(f);
-	assert_true((c == NULL) == (e.n != 0));
-	errors_clear(&e);
-	return (c);
+	return (build_in(&world, slice_make(in, n), text, size));
 }
 
 static void
 test_errors(void **state)
 {
-	static const struct { const char *in, *out; } cases[] = {
+	static const struct build_case cases[] = {
 #include "tests/conf/build_cases.h"
 	};
-	char		 text[4096];
-	struct conf	*c;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		c = build(cases[i].in, strlen(cases[i].in), text, sizeof(text));
-		if (strcmp(text, cases[i].out) != 0)
-			fail_msg("%s\n--- says\n%s--- wanted\n%s", cases[i].in, text, cases[i].out);
-		conf_free(c);
-	}
+	build_cases(&world, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* Whether RCPT takes this address of a final domain. */

@@ -1,21 +1,12 @@
 /* limits_test.c -- what postern.conf may hold, at limit - 1, limit and limit + 1 (threat-model.md R3). */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <sys/mman.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/conf.h"
 #include "common/limits.h"
-#include "conf/build.h"
 #include "conf/file.h"
+#include "tests/conf/build_kit.h"
 
 #define DIRECTORY_OCTETS	100	/* components of a long path, its slash included */
 #define LABEL_OCTETS		50	/* labels of a long domain, its dot included */
@@ -46,23 +37,8 @@ given_file(const char *path, const char **why)
 	return (fd);
 }
 
-static struct conf *
-build(const char *in, size_t n, char *(*read_file)(const char *, size_t, const char **), char *text,
-    size_t size)
-{
-	const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = read_file, .read_cert = read_file,
-					    .open_file = given_file };
-	struct errors		 e = { 0 };
-	struct conf		*c = conf_build(slice_make(in, n), &world, &e);
-	FILE			*f = fmemopen(text, size, "w");
-
-	assert_non_null(f);
-	errors_print(&e, "c", f);
-	fputc('\0', f);
-	fclose(f);
-	errors_clear(&e);
-	return (c);
-}
+static const struct conf_world	 world = { .name = "c", .hostname = "host.test", .read_file = any_anchor, .read_cert = any_anchor,
+				     .open_file = given_file };
 
 /* In the texts below n is what the limit is about: a number of things, of octets, or a value. */
 static void
@@ -325,7 +301,7 @@ login(FILE *f, int n)
 static void
 test_text(void **state)
 {
-	static const struct { void (*put)(FILE *, int); int max; const char *want; } cases[] = {
+	static const struct build_limit cases[] = {
 		{ listeners, LISTENERS_MAX, "c: more than 64 listeners\n" },
 		{ listener_name, LISTENER_NAME_MAX, "expected a name of at most 63 letters" },
 		{ connections, LISTENER_CONNECTIONS_MAX, "expected a number from 1 to 1000000" },
@@ -356,28 +332,9 @@ test_text(void **state)
 		{ access_text, ACCESS_TEXT_MAX, "the text of a rule has at most 400 octets" },
 		{ login, LOGIN_MAX, "a login has at most 255 octets" },
 	};
-	static char	 said[65536];
-	struct conf	*c;
-	size_t		 n;
-	FILE		*f;
-	char		*in;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		for (int v = cases[i].max - 1; v <= cases[i].max + 1; v++) {
-			in = NULL;
-			f = open_memstream(&in, &n);
-			assert_non_null(f);
-			cases[i].put(f, v);
-			assert_int_equal(fclose(f), 0);
-			c = build(in, n, any_anchor, said, sizeof(said));
-			if ((c != NULL) != (v <= cases[i].max) ||
-			    (c == NULL && strstr(said, cases[i].want) == NULL))
-				fail_msg("%.200s\n--- with %d says\n%s", in, v, said);
-			conf_free(c);
-			free(in);
-		}
-	}
+	build_limits(&world, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* The file itself, read as the checker reads it. */
@@ -409,6 +366,8 @@ test_file(void **state)
 static void
 test_trust_anchor(void **state)
 {
+	static const struct conf_world	 real = { .name = "c", .hostname = "host.test", .read_file = file_read, .read_cert = file_read,
+					     .open_file = given_file };
 	static char	 octets[TRUST_ANCHOR_MAX + 1], said[4096];
 	char		 in[64];
 	struct conf	*c;
@@ -421,7 +380,7 @@ test_trust_anchor(void **state)
 		assert_int_not_equal(fd = memfd_create("anchor", MFD_CLOEXEC), -1);
 		assert_int_equal(file_write_fd(fd, slice_make(octets, n)), 0);
 		snprintf(in, sizeof(in), "resolver { trust-anchor = /proc/self/fd/%d }\n", fd);
-		c = build(in, strlen(in), file_read, said, sizeof(said));
+		c = build_in(&real, slice_str(in), said, sizeof(said));
 		if (n <= TRUST_ANCHOR_MAX) {
 			assert_non_null(c);
 			assert_int_equal(strlen(c->resolver.trust_anchor), n);
@@ -454,7 +413,7 @@ test_cidr_nesting(void **state)
 			fputs("endif\n", f);
 		fclose(f);
 		file_text = text;
-		c = build(conf, sizeof(conf) - 1, any_anchor, said, sizeof(said));
+		c = build_in(&world, slice_str(conf), said, sizeof(said));
 		assert_int_equal(c != NULL, n <= TABLE_NESTED_MAX);
 		if (c == NULL)
 			assert_string_equal(said, "/f:33: if is nested more than 32 deep\n");
@@ -500,7 +459,7 @@ test_value(void **state)
 		fclose(f);
 		file_text = text;
 		file_n = size;
-		c = build(conf, sizeof(conf) - 1, any_anchor, said, sizeof(said));
+		c = build_in(&world, slice_str(conf), said, sizeof(said));
 		assert_int_equal(c != NULL, max <= TABLE_VALUE_MAX);
 		if (c == NULL)
 			assert_non_null(strstr(said, "the list of addresses is too long"));
