@@ -5,79 +5,22 @@
 #ifndef TESTS_AUTH_PROCESS_KIT_H
 #define TESTS_AUTH_PROCESS_KIT_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <crypt.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "auth/auth.h"
 #include "auth/secure.h"
-#include "common/conf_number.h"
-#include "common/err.h"
-#include "common/ipc.h"
-#include "common/log.h"
 #include "common/scram.h"
+#include "tests/common/daemon_kit.h"
 
-#define NOBODY		65534
 #define NO_FILE		((const char *)NULL)
 
-static int		 master = -1;
-static uint32_t		 master_seq;
-static struct ipc_sync	 master_sync;
-static pid_t		 pid;
-static char		 empty_dir[] = "/tmp/postern-auth-XXXXXX";
 static char		 table[4096];		/* alice: SCRAM "pencil"; bob: $6$ "secret"; slow: bcrypt "slow"; cert@example.org: ! */
 static struct { uint32_t failures_max, window_s, workers; const char *path; } how;
 
-#define SEND(fd, seq, NAME, name, m, passfd) do { \
-	uint8_t		room_[IPC_PAYLOAD_MAX]; \
-	struct wr	w_; \
-	wr_init(&w_, room_, sizeof(room_)); \
-	ipc_pack_##name(&w_, (m)); \
-	assert_int_equal(w_.err, E_OK); \
-	assert_int_equal(ipc_send_sync((fd), (seq), IPC_##NAME, room_, w_.len, (passfd)), E_OK); \
-} while (0)
-
 /* ---- master's side ---- */
-
-static inline void
-master_expect(enum ipc_type want, struct rd *rd)
-{
-	enum ipc_type	type;
-	int		fd;
-
-	assert_int_equal(ipc_recv_sync(master, &master_sync, ROOM_AUTH, ROOM_MASTER, &type, rd, &fd), E_OK);
-	assert_string_equal(ipc_type_name(type), ipc_type_name(want));
-}
-
-static inline void
-expect_ready(uint64_t generation, int err, const char *why)
-{
-	struct ipc_conf_ready	m;
-	struct rd		rd;
-
-	master_expect(IPC_CONF_READY, &rd);
-	assert_int_equal(ipc_unpack_conf_ready(&rd, &m), E_OK);
-	if (strstr(m.why, why) == NULL || (why[0] == '\0') != (m.why[0] == '\0'))
-		fail_msg("says \"%s\", wanted \"%s\"", m.why, why);
-	assert_int_equal(m.generation, generation);
-	assert_int_equal(m.err, err);
-}
 
 static inline void
 send_secret(uint64_t generation, enum secret_kind kind, const char *text)
@@ -97,167 +40,48 @@ send_conf(uint64_t generation)
 	struct conf_listener	 l = { .name = "submissions", .path = "", .auth = 1, .addr = { { [15] = 1 } }, .port = 465,
 		.connections = 1, .per_address = 1, .per_prefix = 1 };
 	struct conf		 c;
-	struct slice		 packed;
-	struct ipc_conf_blob	 b = { .generation = generation };
-	uint32_t		 retry = 60;
-	int			 fd;
 
-	memset(&c, 0, sizeof(c));
-	c.hostname = "mx.test";
-	c.directory = "/tmp";
-	c.runtime = "/run/postern";
-	c.user_prefix = c.postmaster = c.recipient_delimiter = c.deliver.bind4 = c.deliver.bind6 = "";
-	c.log = LOG_TO_STDERR;
-	for (size_t i = 0; i < conf_nnumbers; i++)
-		conf_number_set(&c, &conf_numbers[i], conf_numbers[i].def);
-	c.queue.nretry = 1;
-	c.queue.retry = &retry;
-	c.resolver.trust_anchor = "";
+	conf_plain(&c);
 	c.nlisteners = 1;
 	c.listeners = &l;
 	c.auth.needed = 1;
 	c.auth.passwd_path = how.path;
-	c.auth.dovecot_path = c.auth.pam_service = "";
 	if (how.path[0] == '\0')
 		c.auth.pam_service = "postern";
 	c.auth.mechanisms = conf_mechanisms(&c);
 	c.auth.workers = how.workers;
 	c.auth.failures_max = how.failures_max;
 	c.auth.failure_window = how.window_s;
-	assert_int_equal(conf_pack(&c, &packed), E_OK);
-	fd = conf_to_memfd(packed);
-	assert_true(fd >= 0);
-	SEND(master, &master_seq, CONF, conf_blob, &b, fd);
-	close(fd);
-	free((void *)(uintptr_t)packed.p);
+	send_snapshot(&c, generation);
 }
 
 static inline void
-send_use(uint64_t generation)
+auth_main(struct room *room, char **argv)
 {
-	struct ipc_conf_use	u = { .generation = generation };
-
-	SEND(master, &master_seq, CONF_USE, conf_use, &u, -1);
-}
-
-/* main() of the daemon, in a child: its descriptor 3 is our channel. */
-static inline void
-child(int channel)
-{
-	static struct room		room;
 	static struct sandbox_run	run = { .nofile = AUTH_NOFILE };
-	char				*argv[] = { (char *)(uintptr_t)"postern-auth", NULL };
-	int				fd;
 
-	if (dup2(channel, ROOM_CHANNEL_FD) == -1)
-		_exit(10);
-	for (fd = ROOM_CHANNEL_FD + 1; fd < 64; fd++)
-		(void)close(fd);
-	log_open("auth");
 	secure_open();
-	room_open(&room, ROOM_AUTH, 1, argv, &auth_room_ops, NULL);
-	auth_open(&room);
-	room_sandbox(&room, &auth_sandbox, &run);
-	room_run(&room);
-	_exit(0);
+	room_open(room, ROOM_AUTH, 1, argv, &auth_room_ops, NULL);
+	auth_open(room);
+	room_sandbox(room, &auth_sandbox, &run);
+	room_run(room);
 }
 
-static inline void
-daemon_fork(void)
-{
-	struct ipc_start	start = { .room = ROOM_AUTH, .boot = 1 };
-	int			pair[2];
-
-	assert_int_equal(ipc_pair(pair), 0);
-	(void)fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		child(pair[1]);
-	close(pair[1]);
-	master = pair[0];
-	master_seq = 0;
-	memset(&master_sync, 0, sizeof(master_sync));
-	(void)snprintf(start.root, sizeof(start.root), "%s", empty_dir);
-	if (geteuid() == 0) {		/* no room runs as root: here it is nobody */
-		start.privileged = 1;
-		start.uid = start.gid = NOBODY;
-	}
-	SEND(master, &master_seq, START, start, &start, -1);
-}
+static const struct daemon_kit	kit = { .room = ROOM_AUTH, .peer_role = ROLE_SUBMISSION, .main = auth_main };
 
 static inline void
 daemon_start(void)
 {
-	struct ipc_log_socket	kind = { .kind = LOG_TO_STDERR };
-	struct ipc_empty	empty = { 0 };
-	struct rd		rd;
-	int			log;
+	const char	*log = getenv("AUTH_TEST_LOG");
 
 	daemon_fork();
 	send_secret(1, SECRET_TABLE, table);
 	send_conf(1);
 	send_use(1);
-	log = open(getenv("AUTH_TEST_LOG") != NULL ? getenv("AUTH_TEST_LOG") : "/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC);
-	SEND(master, &master_seq, LOG, log_socket, &kind, log);
-	close(log);
-	SEND(master, &master_seq, GO, empty, &empty, -1);
-	expect_ready(1, E_OK, "");
-	master_expect(IPC_READY, &rd);
-}
-
-static inline int
-daemon_end(void)
-{
-	int	status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	close(master);
-	return (status);
-}
-
-static inline void
-daemon_stop(void)
-{
-	struct ipc_stop	stop = { .within_ms = 1000 };
-
-	SEND(master, &master_seq, STOP, stop, &stop, -1);
-	assert_int_equal(daemon_end(), 0);
-}
-
-static inline void
-counters(uint64_t out[8])
-{
-	struct ipc_ping	ping = { .seq = 1 };
-	struct ipc_pong	pong;
-	struct rd	rd;
-
-	SEND(master, &master_seq, PING, ping, &ping, -1);
-	master_expect(IPC_PONG, &rd);
-	assert_int_equal(ipc_unpack_pong(&rd, &pong), E_OK);
-	memcpy(out, pong.counter, sizeof(pong.counter));
+	daemon_go(1, open(log != NULL ? log : "/dev/null", O_WRONLY | O_APPEND | O_CLOEXEC));
 }
 
 /* ---- an smtpd's side ---- */
-
-struct peer {
-	int		fd;
-	uint32_t	seq, id;
-	struct ipc_sync	sync;
-};
-
-static inline void
-peer_open(struct peer *p, uint32_t instance)
-{
-	struct ipc_channel	c = { .room = ROOM_SMTPD, .instance = instance, .role = ROLE_SUBMISSION };
-	int			pair[2];
-
-	memset(p, 0, sizeof(*p));
-	assert_int_equal(ipc_pair(pair), 0);
-	SEND(master, &master_seq, CHANNEL, channel, &c, pair[1]);
-	close(pair[1]);
-	p->fd = pair[0];
-}
 
 static inline uint32_t
 begin(struct peer *p, const char *client, enum sasl_mechanism mechanism, struct slice data)
@@ -291,14 +115,10 @@ over(struct peer *p, uint32_t id)
 static inline int
 answer(struct peer *p, struct ipc_sasl_answer *m)
 {
-	enum ipc_type	type;
 	struct rd	rd;
-	int		fd, err;
+	int		err = peer_receive(p, IPC_SASL_ANSWER, &rd);
 
-	if ((err = ipc_recv_sync(p->fd, &p->sync, ROOM_AUTH, ROOM_SMTPD, &type, &rd, &fd)) != E_OK)
-		return (err);
-	assert_int_equal(type, IPC_SASL_ANSWER);
-	return (ipc_unpack_sasl_answer(&rd, m));
+	return (err != E_OK ? err : ipc_unpack_sasl_answer(&rd, m));
 }
 
 static inline struct slice
@@ -338,15 +158,6 @@ cpu_us(void)
 	assert_int_equal(clock_getcpuclockid(pid, &clock), 0);
 	assert_int_equal(clock_gettime(clock, &t), 0);
 	return ((int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000);
-}
-
-static inline int64_t
-now_ms(void)
-{
-	struct timespec	t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return ((int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000);
 }
 
 /* A client of SCRAM with this password; what the last message is answered by. */
@@ -412,8 +223,7 @@ make_table(void **state)
 	char			text[SCRAM_TEXT_MAX + 1];
 	int			n;
 
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (scram_derive(&e, slice_str("pencil")) != E_OK || mkdtemp(empty_dir) == NULL || chmod(empty_dir, 0555) != 0)
+	if (scram_derive(&e, slice_str("pencil")) != E_OK || kit_open() != 0)
 		return (-1);
 	(void)scram_entry_text(&e, text);
 	n = snprintf(table, sizeof(table), "# made by a test\nalice:%s\ncert@example.org:!\n", text);
@@ -425,7 +235,7 @@ make_table(void **state)
 static inline int
 end(void **state)
 {
-	return (rmdir(empty_dir));
+	return (kit_close());
 }
 
 static inline int
