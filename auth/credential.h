@@ -1,12 +1,15 @@
 /*
- * credential.h -- our own login at a next hop: SASL as a client, without I/O (RFC 4422, 4954, 4616, 5802, 7677).  Core.
+ * credential.h -- our own login at a next hop: SASL as a client, without I/O (RFC 4422, 4954, 4616,
+ * 5802, 7677).  Core.
  *
- * The best of what is offered and may be used: SCRAM-SHA-256-PLUS where there is a channel binding, SCRAM-SHA-256, PLAIN,
- * LOGIN.  With SCRAM the server must have proved that it knows the password before its 235 is worth anything; with PLAIN and
- * LOGIN its certificate is all there is, which deliver has verified before it asks here.
+ * The best of what is offered and may be used: SCRAM-SHA-256-PLUS where there is a channel binding,
+ * SCRAM-SHA-256, PLAIN, LOGIN.  With SCRAM the server must have proved that it knows the password
+ * before its 235 is worth anything; with PLAIN and LOGIN its certificate is all there is, which
+ * deliver has verified before it asks here.
  *
- * What is returned is the status of CREDENTIAL_ANSWER; with SASL_CONTINUE out[0..len) is our response, unless hash is set: then the
- * caller makes SaltedPassword of scram.salt and scram.iterations, which takes time, and goes on with credential_hashed().
+ * What is returned is the status of CREDENTIAL_ANSWER; with SASL_CONTINUE out[0..len) is our
+ * response, unless hash is set: then the caller makes SaltedPassword of scram.salt and
+ * scram.iterations, which takes time, and goes on with credential_hashed().
  */
 #ifndef AUTH_CREDENTIAL_H
 #define AUTH_CREDENTIAL_H
@@ -48,8 +51,8 @@ void	credential_sent(struct credential *);	/* out was passed on: wiped */
 void	credential_end(struct credential *);	/* wiped */
 
 /*
- * A login's password file: its first line, without its end.  E_OK; E_SYNTAX: it is empty or holds a NUL, E_LIMIT; why for the
- * operator.
+ * A login's password file: its first line, without its end.  E_OK; E_SYNTAX: it is empty or holds a
+ * NUL, E_LIMIT; why for the operator.
  */
 int	credential_password(struct slice file, struct slice *password, const char **why);
 

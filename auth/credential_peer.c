@@ -1,9 +1,9 @@
 /*
- * credential_peer.c -- deliver's side of our own logins: channels, the passwords of the snapshots, hashing in a thread
- * (auth.h).  Shell over credential.h.
+ * credential_peer.c -- deliver's side of our own logins: channels, the passwords of the snapshots,
+ * hashing in a thread (auth.h).  Shell over credential.h.
  *
- * The passwords of one snapshot are one set, in locked memory; an exchange keeps the set it began with, so that a reload
- * changes nothing under its hands.
+ * The passwords of one snapshot are one set, in locked memory; an exchange keeps the set it began
+ * with, so that a reload changes nothing under its hands.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -297,7 +297,10 @@ on_credential(struct cred_peer *p, const struct ipc_credential *m)
 
 	if (m->first)
 		return (begin(p, m));
-	/* Ended by us already, or it asks while we compute: both are no state in which an honest deliver asks. */
+	/*
+	 * Ended by us already, or it asks while we compute: both are no state in which an honest
+	 * deliver asks.
+	 */
 	if ((l = find_login(p, m->id)) == NULL || l->c.hash)
 		return (E_PROTO);
 	stepped(l, m->done ? credential_done(&l->c, m->data) : credential_step(&l->c, m->data));

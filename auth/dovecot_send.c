@@ -1,7 +1,8 @@
 /*
  * dovecot_send.c -- what is said to Dovecot's auth server (see dovecot.h).  Core.
  *
- * Nothing of a client's goes out but as base64 or escaped; "resp" is the last parameter, as the protocol wants it.
+ * Nothing of a client's goes out but as base64 or escaped; "resp" is the last parameter, as the
+ * protocol wants it.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,11 @@
 /*
- * dovecot_stream.c -- Dovecot's auth service as a backend (auth.h): the stream that master connected.  Shell over dovecot.h.
+ * dovecot_stream.c -- Dovecot's auth service as a backend (auth.h): the stream that master
+ * connected.  Shell over dovecot.h.
  *
- * One stream serves all exchanges.  Without one, or while its handshake lasts, they get SASL_TEMPORARY at once; what was under way
- * when it died gets the same, and master is asked for another, again and again with growing waits.  An answer that does not come
- * is waited for DOVECOT_ANSWER_MS.  Passwords that wait to be written are wiped when they are.
+ * One stream serves all exchanges.  Without one, or while its handshake lasts, they get
+ * SASL_TEMPORARY at once; what was under way when it died gets the same, and master is asked for
+ * another, again and again with growing waits.  An answer that does not come is waited for
+ * DOVECOT_ANSWER_MS.  Passwords that wait to be written are wiped when they are.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,10 @@
 /*
  * pam.c -- PAM as a backend (auth.h): questions to postern-pam over its channel.  Shell.
  *
- * postern-pam asks PAM_SLOTS questions at a time; what comes beyond that waits here, in turn by client address, so that one who
- * guesses passwords keeps only himself waiting.  A question is given up PAM_ANSWER_MS after it came, waiting or asked:
- * SASL_TEMPORARY, as for all of them when the channel dies.  Passwords wait in locked memory.
+ * postern-pam asks PAM_SLOTS questions at a time; what comes beyond that waits here, in turn by
+ * client address, so that one who guesses passwords keeps only himself waiting.  A question is
+ * given up PAM_ANSWER_MS after it came, waiting or asked: SASL_TEMPORARY, as for all of them when
+ * the channel dies.  Passwords wait in locked memory.
  */
 #include <stdio.h>
 #include <stdlib.h>

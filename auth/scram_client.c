@@ -106,7 +106,9 @@ next_attr(struct slice *rest, char name, struct slice *value)
 	return (comma == NULL || rest->n != 0);	/* a comma has something behind it */
 }
 
-/* Extensions: each is attr-val; they mean nothing to us, but "m" forbids to go on (RFC 5802 5.1). */
+/*
+ * Extensions: each is attr-val; they mean nothing to us, but "m" forbids to go on (RFC 5802 5.1).
+ */
 static int
 extensions_ok(struct slice rest)
 {
@@ -147,7 +149,10 @@ scram_client_take(struct scram_client *c, struct slice message, const char **why
 		if (nonce.p[i] < '!' || nonce.p[i] > '~')
 			return (bad(why, E_SYNTAX, "its nonce is not printable"));
 	}
-	/* It must go on from ours, and have something of its own: else an old exchange could be played again. */
+	/*
+	 * It must go on from ours, and have something of its own: else an old exchange could be
+	 * played again.
+	 */
 	if (nonce.n <= SCRAM_NONCE_TEXT || memcmp(nonce.p, c->nonce, SCRAM_NONCE_TEXT) != 0)
 		return (bad(why, E_SYNTAX, "its nonce does not begin with ours"));
 	c->full_nonce = nonce;

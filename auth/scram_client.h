@@ -47,16 +47,23 @@ struct scram_client {
 };
 
 /*
- * kind: which binding is used, with its data; BINDINGS: none, for the mechanism without -PLUS.  able: we have one, but the
- * server does not offer to use it: it will notice if it did (RFC 5802 6).  Octets into dst of SCRAM_FIRST_MAX + 1; E_LIMIT.
+ * kind: which binding is used, with its data; BINDINGS: none, for the mechanism without -PLUS.
+ * able: we have one, but the server does not offer to use it: it will notice if it did (RFC 5802
+ * 6).  Octets into dst of SCRAM_FIRST_MAX + 1; E_LIMIT.
  */
 int	scram_client_first(struct scram_client *, char *dst, size_t *len, struct slice user, unsigned kind,
 	    struct slice binding, int able, const uint8_t nonce[static SCRAM_NONCE_OCTETS]);
-/* E_SYNTAX, E_LIMIT; E_RANGE: too few iterations to protect the password, or too many to make.  why: a constant text. */
+/*
+ * E_SYNTAX, E_LIMIT; E_RANGE: too few iterations to protect the password, or too many to make.
+ * why: a constant text.
+ */
 int	scram_client_take(struct scram_client *, struct slice message, const char **why);
 /* dst has SCRAM_FINAL_MAX + 1 octets.  E_IO. */
 int	scram_client_final(struct scram_client *, char *dst, size_t *len, const uint8_t salted[static SCRAM_KEY_LEN]);
-/* E_OK: it is the server.  E_DENIED: it is not, or it says that we are not who we say.  E_SYNTAX.  why as above. */
+/*
+ * E_OK: it is the server.  E_DENIED: it is not, or it says that we are not who we say.  E_SYNTAX.
+ * why as above.
+ */
 int	scram_client_verify(const struct scram_client *, struct slice message, const char **why);
 void	scram_client_wipe(struct scram_client *);
 

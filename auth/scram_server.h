@@ -41,7 +41,9 @@ struct scram_server {
 	size_t		 nonce_n, server_first_n;	/* both nonces: behind "r=" of server_first */
 };
 
-/* binding: BINDINGS slices, each at most SASL_BINDING_MAX; empty: not to be had.  NULL: no memory. */
+/*
+ * binding: BINDINGS slices, each at most SASL_BINDING_MAX; empty: not to be had.  NULL: no memory.
+ */
 struct scram_server *scram_server_new(int plus, int offered, const struct slice *binding);
 void	scram_server_free(struct scram_server *);	/* wiped; NULL is nothing */
 

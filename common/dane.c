@@ -80,7 +80,9 @@ safety(const struct ipc_dns_answer *a)
 
 /* ---- questions ---- */
 
-/* RFC 7672 2.2.3: "_25._tcp." and the base domain.  What would be too long a name has no records. */
+/*
+ * RFC 7672 2.2.3: "_25._tcp." and the base domain.  What would be too long a name has no records.
+ */
 static void
 ask_next(struct dane_search *s)
 {
@@ -169,7 +171,10 @@ answer_cname(struct dane_search *s, const struct ipc_dns_answer *a)
 		finish(s, DANE_NONE,
 		    "neither the alias %s nor the addresses it leads to are signed", s->host);
 	else if (a->status != DNS_OK)
-		/* Signed that there is no alias, and unsigned addresses that came through one: one of the two is not true. */
+		/*
+		 * Signed that there is no alias, and unsigned addresses that came through one: one
+		 * of the two is not true.
+		 */
 		finish(s, DANE_FAILED,
 		    "the answers about %s contradict each other: no alias, but addresses behind one",
 		    s->host);

@@ -1,9 +1,10 @@
 /*
  * dane.h -- TLSA records and what RFC 7672 makes of them for one host.  Core.
  *
- * Which records can be used for SMTP (RFC 7672 3.1, RFC 7671 9), where they are looked for (the TLSA base domain, RFC 7672
- * 2.2.2 and 2.2.3), what names a certificate may have (3.2.2), and what follows from each answer of DNS (2.1.2, 2.2).
- * dane_verify.h holds certificates against the records.
+ * Which records can be used for SMTP (RFC 7672 3.1, RFC 7671 9), where they are looked for (the
+ * TLSA base domain, RFC 7672 2.2.2 and 2.2.3), what names a certificate may have (3.2.2), and what
+ * follows from each answer of DNS (2.1.2, 2.2). dane_verify.h holds certificates against the
+ * records.
  */
 #ifndef COMMON_DANE_H
 #define COMMON_DANE_H
@@ -31,7 +32,10 @@ struct tlsa {			/* RFC 6698 2.1; data is borrowed */
 
 /* Why no SMTP client uses this record, a constant text; NULL: it is usable. */
 const char	*tlsa_unusable(const struct tlsa *);
-/* The same for all of a set, with those set aside for a stronger digest (RFC 7671 9) among them.  n at most TLSA_MAX. */
+/*
+ * The same for all of a set, with those set aside for a stronger digest (RFC 7671 9) among them.  n
+ * at most TLSA_MAX.
+ */
 void		 tlsa_judge(const struct tlsa *, size_t n, const char **why);
 /* "3 1 1 0123ab...", cut to size; returns dst. */
 char		*tlsa_text(const struct tlsa *, char *dst, size_t size);
@@ -39,8 +43,9 @@ char		*tlsa_text(const struct tlsa *, char *dst, size_t size);
 #define TLSA_KIND_LEN	64
 char		*tlsa_kind(const struct tlsa *, char dst[static TLSA_KIND_LEN]);
 /*
- * One record as text: "3 1 1 0123ab", blanks within the data, or the line of a zone or of dig ("name 60 IN TLSA 3 1 1 ( 01 23 )"),
- * ";" begins a comment.  Data goes to the arena.  E_SYNTAX with a constant why; E_NOMEM.  An empty line: E_RANGE.
+ * One record as text: "3 1 1 0123ab", blanks within the data, or the line of a zone or of dig
+ * ("name 60 IN TLSA 3 1 1 ( 01 23 )"), ";" begins a comment.  Data goes to the arena.  E_SYNTAX
+ * with a constant why; E_NOMEM.  An empty line: E_RANGE.
  */
 int		 tlsa_parse(struct tlsa *, struct arena *, struct slice, const char **why);
 
@@ -73,8 +78,8 @@ struct dane_found {		/* of one host */
 enum dane_step { DANE_ASK_CNAME, DANE_ASK_TLSA, DANE_DONE };
 
 /*
- * The search for one host's records, one question after the other: dane_begin() with the answer about its addresses, then
- * dane_answer() with each answer, until step is DANE_DONE.
+ * The search for one host's records, one question after the other: dane_begin() with the answer
+ * about its addresses, then dane_answer() with each answer, until step is DANE_DONE.
  */
 struct dane_search {
 	enum dane_step	 step;
@@ -98,7 +103,10 @@ struct dane_host {
 	const char	*nexthop_end;	/* where its aliases end; "" if it is none */
 };
 
-/* All texts, names and records are copied to mem, which outlives *search.  Without memory the end is DANE_FAILED. */
+/*
+ * All texts, names and records are copied to mem, which outlives *search.  Without memory the end
+ * is DANE_FAILED.
+ */
 void	dane_begin(struct dane_search *, struct arena *mem, const struct dane_host *, const struct ipc_dns_answer *addrs);
 void	dane_answer(struct dane_search *, const struct ipc_dns_answer *);
 

@@ -1,9 +1,10 @@
 /*
  * dane_verify.c -- see dane_verify.h.  Shell: OpenSSL.
  *
- * What OpenSSL 3.0 does by itself: digests by strength (RFC 7671 9), whole certificates and keys of usage 2 as trust anchors
- * (RFC 7671 5.2.2, 5.2.3), and no dates under usage 3.  What it does not: it would check names under usage 3, and without a
- * usable record it falls back to its CAs in silence.
+ * What OpenSSL 3.0 does by itself: digests by strength (RFC 7671 9), whole certificates and keys of
+ * usage 2 as trust anchors (RFC 7671 5.2.2, 5.2.3), and no dates under usage 3.  What it does not:
+ * it would check names under usage 3, and without a usable record it falls back to its CAs in
+ * silence.
  */
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -111,7 +112,10 @@ result(SSL *ssl, long err, char text[static DANE_TEXT_MAX])
 	}
 	depth = SSL_get0_dane_authority(ssl, &cert, &key);
 	if (depth >= 0) {
-		/* Where the record's bare key is the anchor, depth is of the last certificate, which it signed. */
+		/*
+		 * Where the record's bare key is the anchor, depth is of the last certificate,
+		 * which it signed.
+		 */
 		tell_match(ssl, depth, cert == NULL && key != NULL, text);
 		return (E_OK);
 	}

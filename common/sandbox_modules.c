@@ -1,10 +1,12 @@
 /*
- * sandbox_modules.c -- the system calls of a process that runs code of others (PAM's modules, threat-model.md 4).
+ * sandbox_modules.c -- the system calls of a process that runs code of others (PAM's modules,
+ * threat-model.md 4).
  *
- * Shell.  What such code needs nobody can list, so this names what it is refused, with an error instead of death: sockets but Unix
- * ones; what looks into or acts on other processes; what changes the file system beyond what Landlock sees (modes, owners,
- * attributes, mounts); name spaces; and what the kernel offers to root or has had most of its faults in.  Files and
- * signals are Landlock's.  What the lack of capabilities forbids anyhow is here as well: one lock is none.
+ * Shell.  What such code needs nobody can list, so this names what it is refused, with an error
+ * instead of death: sockets but Unix ones; what looks into or acts on other processes; what changes
+ * the file system beyond what Landlock sees (modes, owners, attributes, mounts); name spaces; and
+ * what the kernel offers to root or has had most of its faults in.  Files and signals are
+ * Landlock's.  What the lack of capabilities forbids anyhow is here as well: one lock is none.
  */
 #include <errno.h>
 #include <sched.h>
@@ -67,7 +69,10 @@ seccomp_modules(void)
 		log_fatal("sandbox: seccomp: %s", strerror(-err));
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
 		refuse(ctx, EPERM, refused[i], 0, NULL);
-	/* EAFNOSUPPORT is what libaudit takes for a kernel without audit, whose log is not ours to write. */
+	/*
+	 * EAFNOSUPPORT is what libaudit takes for a kernel without audit, whose log is not ours to
+	 * write.
+	 */
 	refuse(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1, &family);
 	refuse(ctx, EAFNOSUPPORT, SCMP_SYS(socketpair), 1, &family);
 	for (int bit = 0; bit < 32; bit++) {

@@ -54,7 +54,10 @@ tls_describe(const SSL *ssl, char dst[TLS_TEXT_MAX + 1])
 	    group != NULL ? " " : "", group != NULL ? group : "");
 }
 
-/* RFC 5929 4.1: by the hash of the certificate's signature, but at least SHA-256; without a hash of its own there is none. */
+/*
+ * RFC 5929 4.1: by the hash of the certificate's signature, but at least SHA-256; without a hash of
+ * its own there is none.
+ */
 static size_t
 endpoint(X509 *server, uint8_t dst[SASL_BINDING_MAX])
 {
@@ -70,7 +73,10 @@ endpoint(X509 *server, uint8_t dst[SASL_BINDING_MAX])
 	return (X509_digest(server, md, dst, &n) == 1 ? n : 0);
 }
 
-/* RFC 5929 3: the first Finished message of the handshake: the client's, or in an abbreviated one the server's. */
+/*
+ * RFC 5929 3: the first Finished message of the handshake: the client's, or in an abbreviated one
+ * the server's.
+ */
 static size_t
 unique(SSL *ssl, uint8_t dst[SASL_BINDING_MAX])
 {

@@ -1,9 +1,10 @@
 /*
  * passwd.c -- posternctl passwd: asks for a password, makes the entry (passwd.h).  Shell.
  *
- * An entry is SCRAM-SHA-256's by default (RFC 5802, 7677): it serves SCRAM, PLAIN and LOGIN, and what it holds is of no use to
- * log in by SCRAM elsewhere.  Its SCRAM_ITERATIONS cost about as much as crypt(3)'s own default, yescrypt: 14 ms on a machine of
- * today, which is what each PLAIN login costs auth, and each guess who stole the table.  RFC 7677 4 asks for 4096 at least.
+ * An entry is SCRAM-SHA-256's by default (RFC 5802, 7677): it serves SCRAM, PLAIN and LOGIN, and
+ * what it holds is of no use to log in by SCRAM elsewhere.  Its SCRAM_ITERATIONS cost about as much
+ * as crypt(3)'s own default, yescrypt: 14 ms on a machine of today, which is what each PLAIN login
+ * costs auth, and each guess who stole the table.  RFC 7677 4 asks for 4096 at least.
  */
 #include <crypt.h>
 #include <errno.h>
@@ -51,7 +52,10 @@ read_line(char dst[PASSWORD_MAX + 2], size_t *len, const sigset_t *open)
 
 	*len = 0;
 	for (;;) {
-		/* open: only here do the signals that end us come, so that none is missed just before the wait. */
+		/*
+		 * open: only here do the signals that end us come, so that none is missed just
+		 * before the wait.
+		 */
 		if (open != NULL && ppoll(&p, 1, NULL, open) == -1)
 			return (E_IO);
 		if ((n = read(STDIN_FILENO, &c, 1)) == -1)

@@ -1,7 +1,8 @@
 /*
  * passwd.h -- posternctl passwd: entries of the password table that postern-auth(8) reads.
  *
- * passwd_edit.c is a core: text in, text out.  passwd.c asks for the password; passwd_file.c replaces the file whole, under a lock.
+ * passwd_edit.c is a core: text in, text out.  passwd.c asks for the password; passwd_file.c
+ * replaces the file whole, under a lock.
  */
 #ifndef CTL_PASSWD_H
 #define CTL_PASSWD_H
@@ -25,8 +26,9 @@ int	passwd_password(char dst[PASSWORD_MAX + 1], struct slice text, int crypt, co
 
 enum passwd_did { PASSWD_ADDED, PASSWD_CHANGED, PASSWD_REMOVED, PASSWD_NONE };
 /*
- * old with login's entry changed, added at its end, or (entry NULL) removed; of several the first counts and the others go, as
- * do no other lines.  E_OK; E_LIMIT: the table would be longer than AUTH_TABLE_MAX.
+ * old with login's entry changed, added at its end, or (entry NULL) removed; of several the first
+ * counts and the others go, as do no other lines.  E_OK; E_LIMIT: the table would be longer than
+ * AUTH_TABLE_MAX.
  */
 int	passwd_edit(struct buf *dst, struct slice old, const char *login, const char *entry, enum passwd_did *);
 

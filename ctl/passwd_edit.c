@@ -1,5 +1,6 @@
 /*
- * passwd_edit.c -- one login's line in a password table, and what a login and a password may be (passwd.h).  Core.
+ * passwd_edit.c -- one login's line in a password table, and what a login and a password may be
+ * (passwd.h).  Core.
  */
 #include "ctl/passwd.h"
 

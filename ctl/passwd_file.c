@@ -1,8 +1,10 @@
 /*
- * passwd_file.c -- the password table on disk: a new file beside the old one, synced and renamed over it (passwd.h).  Shell.
+ * passwd_file.c -- the password table on disk: a new file beside the old one, synced and renamed
+ * over it (passwd.h).  Shell.
  *
- * The lock is on the directory, so that it holds whichever file is there; owner and mode of the old file are the new one's.  A
- * server that watches the file sees the old table or the new one, never a part.
+ * The lock is on the directory, so that it holds whichever file is there; owner and mode of the old
+ * file are the new one's.  A server that watches the file sees the old table or the new one, never
+ * a part.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /*
  * tlsa.c -- see tlsa.h.  Shell: OpenSSL.
  *
- * Which record is about which certificate is reckoned here, record by record (dane_matches()); the verdict is OpenSSL's, by
- * the code that deliver verifies with (dane_verify_chain()).
+ * Which record is about which certificate is reckoned here, record by record (dane_matches()); the
+ * verdict is OpenSSL's, by the code that deliver verifies with (dane_verify_chain()).
  */
 #include "ctl/tlsa.h"
 
@@ -223,7 +223,10 @@ static const struct { const char *word, *meaning; } verdicts[] = {
 	[NO_RECORDS] = { "none", "mail goes as if there were no DANE" },
 };
 
-/* The record that fits a certificate best: its key for the leaf, itself for an issuer (RFC 7672 3.1). */
+/*
+ * The record that fits a certificate best: its key for the leaf, itself for an issuer (RFC 7672
+ * 3.1).
+ */
 static void
 fitting(const struct check *c, size_t i, char *dst, size_t size)
 {

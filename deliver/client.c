@@ -1,6 +1,7 @@
 /*
  * client.c -- the SMTP client: events, commands, the body, and what is given to the shell.  Core.
- * Transactions begin in client_mail.c; replies and what they mean are in client_reply.c.  RFC 5321, 2920.
+ * Transactions begin in client_mail.c; replies and what they mean are in client_reply.c.  RFC 5321,
+ * 2920.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -195,8 +196,9 @@ client_timeout(struct client *c, uint64_t now_ms)
 }
 
 /*
- * Octets that came in clear and that nobody has asked for: behind the 220 of STARTTLS, or before STARTTLS was said.  Under TLS
- * they would be taken for the host's word (CVE-2021-38371 and its kin).
+ * Octets that came in clear and that nobody has asked for: behind the 220 of STARTTLS, or before
+ * STARTTLS was said.  Under TLS they would be taken for the host's word (CVE-2021-38371 and its
+ * kin).
  */
 static void
 client_injected(struct client *c)

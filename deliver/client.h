@@ -36,7 +36,8 @@
  *    CLIENT_AUTH asks for the next step.  Every refusal is temporary, since the operator can mend it.
  *  - A probe is MAIL FROM:<>, RCPT, RSET: the null sender is what every host has to take (RFC 5321 4.5.5), and what it
  *    answers for it does not hang on what it thinks of any sender.
- * RFC 5321, 2920, 1870, 6152, 2034, 3463, 9422, 7504, 3030, 6531, 3461, 2852, 6710, 3207, 8314, 4954.
+ * RFC 5321, 2920, 1870, 6152, 2034, 3463, 9422, 7504, 3030, 6531, 3461, 2852, 6710, 3207, 8314,
+ * 4954.
  */
 #ifndef DELIVER_CLIENT_H
 #define DELIVER_CLIENT_H
@@ -210,31 +211,40 @@ enum client_event client_step(struct client *, struct slice *in, uint64_t now_ms
 /* The shell has taken n octets of out: what is secret is wiped with the last of them. */
 void	client_out_taken(struct client *, size_t n);
 
-/* After CLIENT_TLS, each followed by client_step().  text: version, cipher and what was verified. */
+/*
+ * After CLIENT_TLS, each followed by client_step().  text: version, cipher and what was verified.
+ */
 void	client_tls_started(struct client *, const char *text, uint64_t now_ms);
 void	client_tls_failed(struct client *, const char *why, uint64_t now_ms);
 /*
- * After CLIENT_AUTH, each followed by client_step().  In the first step mechanism names one of those offered, and data is its
- * initial response if has_data (it may be empty); later it is the response.  Data is the caller's to wipe.
+ * After CLIENT_AUTH, each followed by client_step().  In the first step mechanism names one of
+ * those offered, and data is its initial response if has_data (it may be empty); later it is the
+ * response.  Data is the caller's to wipe.
  */
 void	client_auth_say(struct client *, enum sasl_mechanism, int has_data, struct slice data, uint64_t now_ms);
 void	client_auth_ok(struct client *, uint64_t now_ms);	/* after done */
 void	client_auth_failed(struct client *, const char *enhanced, const char *why, uint64_t now_ms);
 
-/* After CLIENT_READY or CLIENT_DONE.  m is borrowed until CLIENT_DONE or CLIENT_OVER.  E_LIMIT, E_NOMEM. */
+/*
+ * After CLIENT_READY or CLIENT_DONE.  m is borrowed until CLIENT_DONE or CLIENT_OVER.  E_LIMIT,
+ * E_NOMEM.
+ */
 int	client_mail(struct client *, struct client_mail *m, uint64_t now_ms);
 int	client_reusable(const struct client *);
 int	client_is_sending(const struct client *);	/* its body, or it waits for what became of that */
 void	client_quit(struct client *, uint64_t now_ms);
 
 /*
- * After CLIENT_BODY: body octets as segments to write (see dot.h), then the end.  E_SYNTAX: the body may
- * not be sent; every recipient still open has failed (step on, then close).  In chunks, *used may be less than what
- * there is, or 0: until the host has answered.  The end may be empty.
+ * After CLIENT_BODY: body octets as segments to write (see dot.h), then the end.  E_SYNTAX: the
+ * body may not be sent; every recipient still open has failed (step on, then close).  In chunks,
+ * *used may be less than what there is, or 0: until the host has answered.  The end may be empty.
  */
 int	client_body(struct client *, struct slice in, struct slice *seg, size_t max, size_t *nseg, size_t *used);
 int	client_body_end(struct client *, struct slice *end);
-/* The body cannot be sent as this host wants it: every recipient still open fails for good (step on, then close). */
+/*
+ * The body cannot be sent as this host wants it: every recipient still open fails for good (step
+ * on, then close).
+ */
 void	client_body_refuse(struct client *, const char *enhanced, const char *why);
 /* The socket took octets of the body; its last octet, that of the dot's line, has gone. */
 void	client_body_sent(struct client *, size_t octets, uint64_t now_ms);

@@ -1,6 +1,7 @@
 /*
- * client_tls.c -- STARTTLS, and what a connection may go on with when there is no TLS.  Core.
- * RFC 3207, 8314 3.3, 7672 2.2.  Enhanced codes: 4.7.4 where the host has no TLS to give, 4.7.5 where that fails.
+ * client_tls.c -- STARTTLS, and what a connection may go on with when there is no TLS.  Core. RFC
+ * 3207, 8314 3.3, 7672 2.2.  Enhanced codes: 4.7.4 where the host has no TLS to give, 4.7.5 where
+ * that fails.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,9 +1,10 @@
 /*
  * conn_tls.c -- see conn_tls.h.  Shell (OpenSSL).
  *
- * OpenSSL sees no socket: its BIO reads what the one read of a wake-up brought, and writes into the connection's buffer of
- * records.  A body goes in batches: one is encrypted when the socket has taken the one before, and it counts as sent once its
- * last record is gone, not before (threat-model.md G3: a host can make nothing of a part of a record).
+ * OpenSSL sees no socket: its BIO reads what the one read of a wake-up brought, and writes into the
+ * connection's buffer of records.  A body goes in batches: one is encrypted when the socket has
+ * taken the one before, and it counts as sent once its last record is gone, not before
+ * (threat-model.md G3: a host can make nothing of a part of a record).
  */
 #include "deliver/conn_tls.h"
 

@@ -16,7 +16,10 @@ struct conn_tls {
 	uint8_t		 done;		/* the handshake succeeded */
 	uint8_t		 dead;		/* nothing more may be sent */
 	uint64_t	 sent;		/* octets that left out, of io.written */
-	/* Records of a body that the socket has not taken whole: where each ends, and what it stands for. */
+	/*
+	 * Records of a body that the socket has not taken whole: where each ends, and what it
+	 * stands for.
+	 */
 	unsigned	 nrec, at_rec;
 	struct { uint64_t end; size_t octets; } rec[TLS_BATCH / TLS_RECORD + 1];
 };
@@ -27,7 +30,9 @@ void	conn_tls_read(struct conn *, const char *, size_t);	/* what the socket gave
 int	conn_tls_encrypt(struct conn *, struct slice);
 /* Records to the socket.  E_OK: all; E_AGAIN; E_CLOSED. */
 int	conn_tls_push(struct conn *);
-/* The body's segments.  As conn_writev(): E_OK means that the socket has the last record of them. */
+/*
+ * The body's segments.  As conn_writev(): E_OK means that the socket has the last record of them.
+ */
 int	conn_tls_writev(struct conn *);
 int	conn_tls_waits(const struct conn *);	/* records wait for the socket ... */
 int	conn_tls_sending(const struct conn *);	/* ... and they are a body's */

@@ -1,8 +1,8 @@
 /*
  * login.c -- our own login at a next hop: auth speaks, the connection passes on.  Shell.
  *
- * What comes from auth is a password or leads to one: it goes from the datagram, which ipc wipes, into the client's output,
- * which the client wipes.  threat-model.md R6.
+ * What comes from auth is a password or leads to one: it goes from the datagram, which ipc wipes,
+ * into the client's output, which the client wipes.  threat-model.md R6.
  */
 #include <string.h>
 

@@ -57,8 +57,9 @@ is_address(const char *host)
 }
 
 /*
- * A next hop on this machine, where a login may go in clear: by the operator's word alone.  A name that DNS leads there proves
- * nothing, since whoever answers would have our password sent past all verification, to any listener of this machine.
+ * A next hop on this machine, where a login may go in clear: by the operator's word alone.  A name
+ * that DNS leads there proves nothing, since whoever answers would have our password sent past all
+ * verification, to any listener of this machine.
  */
 static int
 is_own(const struct policy_ask *a)
@@ -71,8 +72,9 @@ is_own(const struct policy_ask *a)
 /* ---- each level ---- */
 
 /*
- * Which names: the operator's; else the host's own where nobody could have forged it on the way here; else the next hop's:
- * a name out of unsigned DNS proves nothing (RFC 7817 3, RFC 8314 has none for MX).
+ * Which names: the operator's; else the host's own where nobody could have forged it on the way
+ * here; else the next hop's: a name out of unsigned DNS proves nothing (RFC 7817 3, RFC 8314 has
+ * none for MX).
  */
 static int
 want_names(struct making *m)
@@ -210,7 +212,10 @@ want_dane(struct making *m, int only)
 		(void)snprintf(text, sizeof(text), "the MX records of %s are not signed", a->nexthop);
 		bar_only(m, text);
 	}
-	/* Where the host's own zone is signed and the next hop's is not, its records still keep listeners out (2.2.1). */
+	/*
+	 * Where the host's own zone is signed and the next hop's is not, its records still keep
+	 * listeners out (2.2.1).
+	 */
 	return (dane_records(m, f, only));
 }
 

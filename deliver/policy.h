@@ -1,12 +1,15 @@
 /*
- * policy.h -- what TLS is asked of one host, by which rule, and what is to be done without it.  Core.
+ * policy.h -- what TLS is asked of one host, by which rule, and what is to be done without it.
+ * Core.
  *
- * policy_new() is the one place where this is decided: the configuration's tls-policy of the next hop (conf_tls_policy_find),
- * what DANE found for the host (RFC 7672), a login's need of a verified peer.  An MTA-STS policy (RFC 8461) would enter there
- * too: it concerns HOP_MX alone, yields to a tls-policy section and to DANE (RFC 8461 2), and asks for WANT_VERIFY with the
- * host's own name where its mode is "enforce".
+ * policy_new() is the one place where this is decided: the configuration's tls-policy of the next
+ * hop (conf_tls_policy_find), what DANE found for the host (RFC 7672), a login's need of a verified
+ * peer.  An MTA-STS policy (RFC 8461) would enter there too: it concerns HOP_MX alone, yields to a
+ * tls-policy section and to DANE (RFC 8461 2), and asks for WANT_VERIFY with the host's own name
+ * where its mode is "enforce".
  *
- * A policy is made for one host at the time it is dialled, owns all it points to, and outlives snapshots.
+ * A policy is made for one host at the time it is dialled, owns all it points to, and outlives
+ * snapshots.
  */
 #ifndef DELIVER_POLICY_H
 #define DELIVER_POLICY_H
@@ -62,13 +65,19 @@ struct tls_policy {
 	uint8_t		 mx_unsigned;	/* WANT_DANE: the host is proved, but not that it is the next hop's (RFC 7672 2.2.1) */
 };
 
-/* Whether TLSA records are worth asking for: dane or dane-only is wanted for the next hop, and resolver can tell what is signed. */
+/*
+ * Whether TLSA records are worth asking for: dane or dane-only is wanted for the next hop, and
+ * resolver can tell what is signed.
+ */
 int	policy_asks_dane(const struct conf *, const char *nexthop);
 
 struct tls_policy *policy_new(const struct policy_ask *);	/* one reference; NULL without memory */
 struct tls_policy *policy_ref(struct tls_policy *);
 void	policy_unref(struct tls_policy *);			/* NULL: nothing */
-/* All that verification hangs on, as octets in one form: a session made under other ones is not resumed. */
+/*
+ * All that verification hangs on, as octets in one form: a session made under other ones is not
+ * resumed.
+ */
 void	policy_octets(const struct tls_policy *, void (*add)(void *arg, const void *, size_t), void *arg);
 
 #endif

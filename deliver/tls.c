@@ -50,7 +50,10 @@ least_version(const struct strength *s, enum tls_level level)
 	return (level == TLS_OLD ? s->old : level == TLS_MODERN ? s->modern : s->other);
 }
 
-/* Called when a session may be kept: in the handshake (TLS 1.2), or with any later record (1.3).  1: taken. */
+/*
+ * Called when a session may be kept: in the handshake (TLS 1.2), or with any later record (1.3).
+ * 1: taken.
+ */
 static int
 on_session(SSL *ssl, SSL_SESSION *s)
 {

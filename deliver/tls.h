@@ -1,14 +1,16 @@
 /*
- * tls.h -- TLS towards other hosts: contexts by what a policy asks, verification, sessions to resume.  Shell (OpenSSL).
+ * tls.h -- TLS towards other hosts: contexts by what a policy asks, verification, sessions to
+ * resume.  Shell (OpenSSL).
  *
- * Contexts belong to a snapshot (its tls-level and tls-ca); a connection holds the one it began with.  No file is read after
- * tls_open(): trust anchors come in the snapshot.
+ * Contexts belong to a snapshot (its tls-level and tls-ca); a connection holds the one it began
+ * with.  No file is read after tls_open(): trust anchors come in the snapshot.
  *
- * tls-level says, for hosts elsewhere: "old" takes TLS 1.0 and what goes with it where TLS is opportunistic, since the other
- * choice is clear text (RFC 7435 1.2; RFC 8996 speaks of what may be relied on); otherwise TLS 1.2 is the least, and at
- * "modern" TLS 1.3 where a CA or a fingerprint is asked for.  Opportunistic TLS takes any certificate and any key.  A chain
- * is verified at security level 2 of OpenSSL: no SHA-1, no RSA below 2048 bits.  With DANE the record speaks for the key, so
- * level 1 will do.
+ * tls-level says, for hosts elsewhere: "old" takes TLS 1.0 and what goes with it where TLS is
+ * opportunistic, since the other choice is clear text (RFC 7435 1.2; RFC 8996 speaks of what may be
+ * relied on); otherwise TLS 1.2 is the least, and at "modern" TLS 1.3 where a CA or a fingerprint
+ * is asked for.  Opportunistic TLS takes any certificate and any key.  A chain is verified at
+ * security level 2 of OpenSSL: no SHA-1, no RSA below 2048 bits.  With DANE the record speaks for
+ * the key, so level 1 will do.
  */
 #ifndef DELIVER_TLS_H
 #define DELIVER_TLS_H

@@ -1,8 +1,9 @@
 /*
  * tls_session.c -- sessions to resume, by peer and policy.  Shell (OpenSSL).
  *
- * A key stands for an address, a port and all that was asked of the peer, so what a session proves is what its user wants.
- * A TLS 1.3 session is given out once (RFC 8446 C.4), and no session outlives its certificate.
+ * A key stands for an address, a port and all that was asked of the peer, so what a session proves
+ * is what its user wants. A TLS 1.3 session is given out once (RFC 8446 C.4), and no session
+ * outlives its certificate.
  */
 #include <openssl/x509.h>
 #include <stdlib.h>

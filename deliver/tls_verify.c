@@ -1,9 +1,9 @@
 /*
  * tls_verify.c -- whether a host's certificate is what its policy asks for.  Shell (OpenSSL).
  *
- * Called by OpenSSL in a full handshake, before anything of ours is said: where it says no, the handshake ends with an alert.
- * A resumed session was verified when it was made, for the same policy.
- * RFC 5280, RFC 6125 6.4, RFC 7817 3; RFC 6698 by OpenSSL's DANE, set up in tls.c.
+ * Called by OpenSSL in a full handshake, before anything of ours is said: where it says no, the
+ * handshake ends with an alert. A resumed session was verified when it was made, for the same
+ * policy. RFC 5280, RFC 6125 6.4, RFC 7817 3; RFC 6698 by OpenSSL's DANE, set up in tls.c.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -91,7 +91,10 @@ has_name(X509 *cert, const char *name)
 
 	if (net_addr_parse(&ip, slice_str(name)) == E_OK)
 		return (X509_check_ip_asc(cert, name, 0) == 1);
-	/* ".below.it" is any name below (X509_check_host(3)); a subject's CN is no name (RFC 7817 3). */
+	/*
+	 * ".below.it" is any name below (X509_check_host(3)); a subject's CN is no name (RFC 7817
+	 * 3).
+	 */
 	return (X509_check_host(cert, name, strlen(name),
 	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1);
 }

@@ -27,7 +27,10 @@ report(struct deliver *d, uint64_t id, struct slice text, int last, int ok)
 	return (d->queue != NULL ? ipc_send(d->queue, TLS_REPORT, tls_report, &m) : E_CLOSED);
 }
 
-/* Whole lines, as many as one message takes.  What the channel does not take now goes with the next. */
+/*
+ * Whole lines, as many as one message takes.  What the channel does not take now goes with the
+ * next.
+ */
 static void
 trial_flush(struct trial *t)
 {

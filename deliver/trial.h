@@ -1,9 +1,11 @@
 /*
- * trial.h -- posternctl tls: what TLS towards a next hop has to be, by which rule, and what it is when it is tried.
+ * trial.h -- posternctl tls: what TLS towards a next hop has to be, by which rule, and what it is
+ * when it is tried.
  *
- * Shell.  A trial asks for hosts, addresses and TLSA records afresh, decides by policy_new() as for mail, and speaks to each
- * host up to where MAIL would come: EHLO, STARTTLS, the handshake, EHLO, QUIT.  No session is resumed, nobody logs in, and
- * nothing of it counts for mail.  Its report is text for the operator, sent as it grows (TLS_REPORT).
+ * Shell.  A trial asks for hosts, addresses and TLSA records afresh, decides by policy_new() as for
+ * mail, and speaks to each host up to where MAIL would come: EHLO, STARTTLS, the handshake, EHLO,
+ * QUIT.  No session is resumed, nobody logs in, and nothing of it counts for mail.  Its report is
+ * text for the operator, sent as it grows (TLS_REPORT).
  */
 #ifndef DELIVER_TRIAL_H
 #define DELIVER_TRIAL_H

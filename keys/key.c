@@ -178,7 +178,10 @@ key_goes_with(const struct key *k, const struct tbs_scheme *s)
 	}
 }
 
-/* The ECDHE key of TLS 1.2 is a point on its curve: half of its octets follow from the other half (see tbs.h). */
+/*
+ * The ECDHE key of TLS 1.2 is a point on its curve: half of its octets follow from the other half
+ * (see tbs.h).
+ */
 static int
 point_is_true(struct slice tbs)
 {

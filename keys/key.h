@@ -2,7 +2,8 @@
  * key.h -- a private key in this process's memory, and what it signs (shell: OpenSSL).
  *
  * The key is read from a descriptor that master opened, kept in OpenSSL's secure heap (locked in
- * memory, left out of dumps, wiped when freed), and used through key_sign() alone.  Nothing writes it anywhere.
+ * memory, left out of dumps, wiped when freed), and used through key_sign() alone.  Nothing writes
+ * it anywhere.
  */
 #ifndef KEYS_KEY_H
 #define KEYS_KEY_H
@@ -22,8 +23,8 @@ struct key;
 int	key_memory_open(void);
 /*
  * A key in PEM from fd, whose public half has the given hash.  why gets a constant text on failure:
- * E_SYNTAX (no key, an encrypted one, of a kind we do not sign with, too short), E_NOTFOUND (not the certificate's), E_LIMIT,
- * E_IO, E_NOMEM.  The octets read are wiped.  fd stays the caller's.
+ * E_SYNTAX (no key, an encrypted one, of a kind we do not sign with, too short), E_NOTFOUND (not
+ * the certificate's), E_LIMIT, E_IO, E_NOMEM.  The octets read are wiped.  fd stays the caller's.
  */
 int	key_read(struct key **, int fd, const uint8_t spki[SPKI_LEN], const char **why);
 void	key_free(struct key *);

@@ -81,7 +81,10 @@ find_key(uint64_t generation, uint16_t index)
 	return (NULL);
 }
 
-/* The key files come before the snapshot that they belong to, so that one answer (CONF_READY) covers both. */
+/*
+ * The key files come before the snapshot that they belong to, so that one answer (CONF_READY)
+ * covers both.
+ */
 static void
 on_key(struct room *room, const struct ipc_key *m, int fd)
 {
@@ -110,7 +113,9 @@ refuse(struct room *room, const struct conf_cert *cert, const char *why)
 	log_warn("%s", room->refusal);
 }
 
-/* Before the first keys are read, which is before keys_open(): they come with the first snapshot. */
+/*
+ * Before the first keys are read, which is before keys_open(): they come with the first snapshot.
+ */
 static int
 memory_open(void)
 {

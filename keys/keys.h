@@ -1,9 +1,9 @@
 /*
  * keys.h -- the keys process: who may ask for which signature, in which order they are made.
  *
- * Shell.  A peer's requests wait in its own ring; each turn of the loop makes one signature, of the next peer
- * in turn, so that one that asks for thousands delays the others by one each.  Past SIGN_RATE_MAX a
- * second a peer waits, past SIGN_WAITING_MAX it hears SIGN_BUSY at once.
+ * Shell.  A peer's requests wait in its own ring; each turn of the loop makes one signature, of the
+ * next peer in turn, so that one that asks for thousands delays the others by one each.  Past
+ * SIGN_RATE_MAX a second a peer waits, past SIGN_WAITING_MAX it hears SIGN_BUSY at once.
  */
 #ifndef KEYS_KEYS_H
 #define KEYS_KEYS_H

@@ -1,5 +1,6 @@
 /*
- * main.c -- postern-keys: holds all private keys, and signs with them what TLS wants signed.  Shell.
+ * main.c -- postern-keys: holds all private keys, and signs with them what TLS wants signed.
+ * Shell.
  */
 #include "common/log.h"
 #include "common/room.h"

@@ -1,5 +1,6 @@
 /*
- * sandbox.c -- what keys may do: read what it is handed, write to its channels.  No file, no network, no thread, no child.
+ * sandbox.c -- what keys may do: read what it is handed, write to its channels.  No file, no
+ * network, no thread, no child.
  */
 #include "keys/keys.h"
 

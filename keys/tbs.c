@@ -68,7 +68,10 @@ is_tls13(struct slice tbs)
 	return (memcmp(tbs.p + BLANKS, context, sizeof(context)) == 0 && (hash == HASH256 || hash == HASH384));
 }
 
-/* The randoms may be anything, so what follows them must not be mistaken for the other form: it begins with 3. */
+/*
+ * The randoms may be anything, so what follows them must not be mistaken for the other form: it
+ * begins with 3.
+ */
 static int
 is_tls12(struct slice tbs)
 {

@@ -1,8 +1,9 @@
 /*
- * dovecot.c -- streams to Dovecot's auth service, for postern-auth, which cannot make a socket.  Shell.
+ * dovecot.c -- streams to Dovecot's auth service, for postern-auth, which cannot make a socket.
+ * Shell.
  *
- * Nothing is said or heard here.  connect(2) to a Unix socket answers at once, so master never waits; what cannot be had now is
- * tried again, at longer and longer intervals, and said once.
+ * Nothing is said or heard here.  connect(2) to a Unix socket answers at once, so master never
+ * waits; what cannot be had now is tried again, at longer and longer intervals, and said once.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -27,11 +27,16 @@ static const struct {
 	[PRIVATE_PASSWORD] = { "password file", "a password is for its owner alone", 0 },
 };
 
-/* Master has no right to override modes: what it may not open is told by what is wrong with it, if that can be seen. */
+/*
+ * Master has no right to override modes: what it may not open is told by what is wrong with it, if
+ * that can be seen.
+ */
 static int
 check(enum private_kind kind, const char *path, const struct stat *st, char *err, size_t size)
 {
-	/* Nobody but its owner and perhaps a group.  Root's file serves an ordinary user as well. */
+	/*
+	 * Nobody but its owner and perhaps a group.  Root's file serves an ordinary user as well.
+	 */
 	struct path_want want = { .path = path, .uid = st->st_uid == 0 ? 0 : geteuid(), .gid = (gid_t)-1, .make = 0600,
 	    .allowed = kinds[kind].any_group || st->st_gid == 0 ? 0640 : 0600 };
 	size_t len;
@@ -45,7 +50,10 @@ check(enum private_kind kind, const char *path, const struct stat *st, char *err
 	return (rc);
 }
 
-/* Links are followed: renewal tools point from a fixed name to the newest file.  What counts is the file that was opened. */
+/*
+ * Links are followed: renewal tools point from a fixed name to the newest file.  What counts is the
+ * file that was opened.
+ */
 static int
 open_one(enum private_kind kind, const char *path, int *out, char *err, size_t size)
 {

@@ -1,10 +1,12 @@
 /*
- * keyfiles.h -- files of private keys and of passwords: opened and passed on by master, read by postern-keys and postern-auth alone.
+ * keyfiles.h -- files of private keys and of passwords: opened and passed on by master, read by
+ * postern-keys and postern-auth alone.
  *
- * What belongs to the snapshot in force stays open, so that a restarted daemon gets the very same that its predecessor had,
- * also while somebody is writing the next.  Of keys that is the file, which renewal tools replace by another.  A password table
- * is edited in place as well, so of these a copy is kept, in a sealed memory file that the kernel fills: none of
- * it comes into master's memory.
+ * What belongs to the snapshot in force stays open, so that a restarted daemon gets the very same
+ * that its predecessor had, also while somebody is writing the next.  Of keys that is the file,
+ * which renewal tools replace by another.  A password table is edited in place as well, so of these
+ * a copy is kept, in a sealed memory file that the kernel fills: none of it comes into master's
+ * memory.
  */
 #ifndef MASTER_KEYFILES_H
 #define MASTER_KEYFILES_H
@@ -29,7 +31,10 @@ struct secret_files {
 	} v[LOGINS_MAX + 1];
 };
 
-/* All of the snapshot, each checked for owner and mode (F20); E_IO, E_LIMIT or E_DENIED with a line in err, and none is open. */
+/*
+ * All of the snapshot, each checked for owner and mode (F20); E_IO, E_LIMIT or E_DENIED with a line
+ * in err, and none is open.
+ */
 int	key_files_open(struct key_files *, const struct conf *, char *err, size_t size);
 void	key_files_close(struct key_files *);
 int	secret_files_open(struct secret_files *, const struct conf *, char *err, size_t size);

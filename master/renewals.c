@@ -1,7 +1,9 @@
 /*
- * renewals.c -- looks at the files of certificates, keys and passwords, and reloads when they were renewed.  Shell.
+ * renewals.c -- looks at the files of certificates, keys and passwords, and reloads when they were
+ * renewed.  Shell.
  *
- * By stat(2) and not by inotify: what counts is where a chain of links ends, and any part of it may be changed.
+ * By stat(2) and not by inotify: what counts is where a chain of links ends, and any part of it may
+ * be changed.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -47,7 +49,10 @@ add_file(uint64_t *sum, const char *path, int64_t since)
 	return (in.ctime > since);
 }
 
-/* What stands for all files of the snapshot; RENEWAL_UNKNOWN if one of them was changed after since. */
+/*
+ * What stands for all files of the snapshot; RENEWAL_UNKNOWN if one of them was changed after
+ * since.
+ */
 static uint64_t
 look(const struct conf *c, int64_t since)
 {
@@ -86,7 +91,10 @@ on_timer(uv_timer_t *timer)
 		(void)uv_timer_start(&m->renewal_timer, on_timer, renewal_next_ms(&m->renewal), 0);
 }
 
-/* The files may have changed while the checker read them: then what was read is not known, and is looked at again. */
+/*
+ * The files may have changed while the checker read them: then what was read is not known, and is
+ * looked at again.
+ */
 void
 renewals_follow(struct master *m)
 {

@@ -1,9 +1,10 @@
 /*
  * ask.c -- one question to PAM, in the process that was made for it (pam.h).  Shell.
  *
- * Authentication, then account management (has it expired? may it come from there?).  No session and no credentials: nobody
- * gets a process of his own here.  Whatever a module asks without echo is answered with the password; what it asks otherwise
- * cannot be answered, since SASL has no place for it.
+ * Authentication, then account management (has it expired? may it come from there?).  No session
+ * and no credentials: nobody gets a process of his own here.  Whatever a module asks without echo
+ * is answered with the password; what it asks otherwise cannot be answered, since SASL has no place
+ * for it.
  */
 #include <security/pam_appl.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /*
  * confine.c -- an asker's own filter: it signals nobody but itself.  Shell.
  *
- * As uid 0 it could otherwise end other processes of root's: the kernel asks for no capability between processes of one uid.
- * (Landlock forbids the same from its ABI 6 on.)
+ * As uid 0 it could otherwise end other processes of root's: the kernel asks for no capability
+ * between processes of one uid. (Landlock forbids the same from its ABI 6 on.)
  */
 #include <errno.h>
 #include <seccomp.h>

@@ -54,7 +54,9 @@ extern const char *pam_confdir;	/* NULL: the system's, as always but in tests */
 
 /* slot.c: the life of a slot; fd is its end of the pair.  Returns when the other end is closed. */
 void	slot_serve(int fd, unsigned seconds);
-/* slot.c: forks one, and returns our end, non-blocking; -1.  before the loop has anything to say. */
+/*
+ * slot.c: forks one, and returns our end, non-blocking; -1.  before the loop has anything to say.
+ */
 int	slot_start(void);
 
 /* confine.c: what an asker may not do, beyond what the sandbox forbids all of them. */

@@ -1,8 +1,8 @@
 /*
  * room.c -- pam's loop: questions of auth to the slots, and their answers back (pam.h).  Shell.
  *
- * auth asks no more than PAM_SLOTS at a time; what comes beyond is SASL_TEMPORARY.  A slot that has gone ends this process: master
- * starts it anew, and auth tells those who wait to try again.
+ * auth asks no more than PAM_SLOTS at a time; what comes beyond is SASL_TEMPORARY.  A slot that has
+ * gone ends this process: master starts it anew, and auth tells those who wait to try again.
  */
 #include <errno.h>
 #include <limits.h>
@@ -159,7 +159,10 @@ on_peer(struct room *room, const struct ipc_channel *m, int fd)
 	pam.auth = ch;
 }
 
-/* PAM itself does not say that it takes another service's rules, which may let in more than was meant. */
+/*
+ * PAM itself does not say that it takes another service's rules, which may let in more than was
+ * meant.
+ */
 static void
 service_look(const char *service)
 {

@@ -1,6 +1,7 @@
 /*
- * sandbox.c -- what pam, its slots and PAM's modules may do: read the files of the system as root without capabilities may, write
- * none, make Unix sockets and no others, start programs of the system.  No list of what is allowed: modules are code of others.
+ * sandbox.c -- what pam, its slots and PAM's modules may do: read the files of the system as root
+ * without capabilities may, write none, make Unix sockets and no others, start programs of the
+ * system.  No list of what is allowed: modules are code of others.
  */
 #include "pam/pam.h"
 

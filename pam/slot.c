@@ -1,7 +1,8 @@
 /*
  * slot.c -- a slot: one question at a time, each asked in a process of its own (pam.h).  Shell.
  *
- * The asker writes PAM's code into a pipe as its last deed: a module that ends the process, or crashes it, leaves nothing there.
+ * The asker writes PAM's code into a pipe as its last deed: a module that ends the process, or
+ * crashes it, leaves nothing there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +110,10 @@ kill_children(void)
 		(void)kill((pid_t)pid, SIGKILL);
 }
 
-/* The asker, and the programs that a module has started: as orphans they are ours (PR_SET_CHILD_SUBREAPER). */
+/*
+ * The asker, and the programs that a module has started: as orphans they are ours
+ * (PR_SET_CHILD_SUBREAPER).
+ */
 static void
 clear_up(void)
 {

@@ -1,8 +1,8 @@
 /*
  * auth_ask.c -- AUTH on the channel to auth.  Shell.
  *
- * A connection has at most one exchange; its number names it until auth has ended it or we have.  What auth does not answer in
- * time the core gives up by itself.
+ * A connection has at most one exchange; its number names it until auth has ended it or we have.
+ * What auth does not answer in time the core gives up by itself.
  */
 #include <string.h>
 #include <sys/socket.h>

@@ -1,13 +1,14 @@
 /*
  * cmd_auth.c -- AUTH: who the client is, as auth says.  Core.
  *
- * RFC 4954 4, RFC 4422 5.1.  The exchange itself is auth's; here are its lines and replies.  Only under TLS, unless the client
- * is on this host (R10); only after EHLO, between messages, once.  All our mechanisms take an initial response: LOGIN too, where it
- * is the name, because many clients send it so.  A response is decoded into one buffer of the process, which is wiped before
- * the call is over, and never logged.
+ * RFC 4954 4, RFC 4422 5.1.  The exchange itself is auth's; here are its lines and replies.  Only
+ * under TLS, unless the client is on this host (R10); only after EHLO, between messages, once.  All
+ * our mechanisms take an initial response: LOGIN too, where it is the name, because many clients
+ * send it so.  A response is decoded into one buffer of the process, which is wiped before the call
+ * is over, and never logged.
  *
- * What auth says may have to be told later (a growing delay against guessing): the session then waits by its deadline and reads
- * nothing, so that nothing is gained by sending ahead.
+ * What auth says may have to be told later (a growing delay against guessing): the session then
+ * waits by its deadline and reads nothing, so that nothing is gained by sending ahead.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,9 @@ smtp_auth_discreet(const struct smtp_session *s)
 	return (s->discreet || smtp_auth_listener(s));
 }
 
-/* Whether nobody listens in: TLS, or the client is on this host, by the kernel's word and its own. */
+/*
+ * Whether nobody listens in: TLS, or the client is on this host, by the kernel's word and its own.
+ */
 static int
 is_private(const struct smtp_session *s)
 {
@@ -50,7 +53,10 @@ smtp_auth_offered(const struct smtp_session *s)
 	if (!smtp_auth_listener(s) || s->login[0] != '\0' || !is_private(s) || smtp_tls_missing(s))
 		return (0);
 	m = s->env->conf->auth.mechanisms;
-	/* With XCLIENT the TLS is the proxy's: neither its binding nor its certificate is that of the client behind it. */
+	/*
+	 * With XCLIENT the TLS is the proxy's: neither its binding nor its certificate is that of
+	 * the client behind it.
+	 */
 	if (!s->tls || !s->bindable || s->xclient != 0)
 		m &= ~(1u << SASL_SCRAM_SHA_256_PLUS);
 	if (s->external == NULL || s->xclient != 0)

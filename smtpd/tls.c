@@ -52,7 +52,8 @@ static struct {
 
 /*
  * Levels.  Forward secrecy and AEAD from intermediate on; old adds what clients without AEAD have.
- * DHE is left out: it costs the server most where an attacker asks for it, and who has it has ECDHE.
+ * DHE is left out: it costs the server most where an attacker asks for it, and who has it has
+ * ECDHE.
  */
 static const struct level {
 	int		 version;
@@ -144,8 +145,9 @@ read_name(SSL *ssl, char name[DOMAIN_MAX + 2])
 }
 
 /*
- * A session is resumed where it was made, and nowhere else: under the same name (RFC 6066 3: MUST NOT under another one), by
- * the same certificates and authorities, at the same level, and where a client's certificate is asked for as it was then.
+ * A session is resumed where it was made, and nowhere else: under the same name (RFC 6066 3: MUST
+ * NOT under another one), by the same certificates and authorities, at the same level, and where a
+ * client's certificate is asked for as it was then.
  */
 static int
 set_sessions(SSL *ssl, const struct set *s, size_t section, const char *name)
@@ -437,7 +439,10 @@ tls_open(void)
 
 	if (tls.open)
 		return (E_OK);
-	/* Only the configuration speaks of TLS here; what is looked up by name later is in the library. */
+	/*
+	 * Only the configuration speaks of TLS here; what is looked up by name later is in the
+	 * library.
+	 */
 	if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
 	    NULL) != 1 || tls_provider_open(tls_ask_key, NULL) != E_OK || ASYNC_init_thread(TLS_HANDSHAKES_MAX, 0) != 1 ||
 	    RAND_bytes(&b, 1) != 1 || RAND_priv_bytes(&b, 1) != 1)

@@ -1,8 +1,9 @@
 /*
- * tls.h -- certificates, levels and tickets: what every TLS connection of a process shares (shell: OpenSSL).
+ * tls.h -- certificates, levels and tickets: what every TLS connection of a process shares (shell:
+ * OpenSSL).
  *
- * A set of contexts belongs to one snapshot; a connection holds the context it began with, so an old set lives on in those.
- * The private keys are elsewhere (tls_provider.h).
+ * A set of contexts belongs to one snapshot; a connection holds the context it began with, so an
+ * old set lives on in those. The private keys are elsewhere (tls_provider.h).
  */
 #ifndef SMTPD_TLS_H
 #define SMTPD_TLS_H
@@ -14,7 +15,10 @@
 #include "common/ipc_msg.h"
 #include "smtpd/tls_provider.h"
 
-/* Before the sandbox, once: all that OpenSSL reads or looks for.  More calls do nothing.  E_OK, E_IO. */
+/*
+ * Before the sandbox, once: all that OpenSSL reads or looks for.  More calls do nothing.  E_OK,
+ * E_IO.
+ */
 int	tls_open(void);
 /* Contexts of a snapshot, kept beside those in use; tls_use() puts them into use.  E_OK, E_CORRUPT: a certificate is
  * none, or the level does not take it; E_NOMEM. */

@@ -1,12 +1,13 @@
 /*
  * tls_client.c -- clients' certificates: asked for, checked, and whom they name.  Shell (OpenSSL).
  *
- * A listener with client-certificates asks for one and takes any, or none: a client's certificate that nobody here has signed is
- * no reason to refuse its mail (its owner may log in by password), and mail programs send what they have to whoever asks.
- * Only one that client-ca vouches for gives its client a name, for AUTH EXTERNAL.  That it holds the key TLS has proved.
+ * A listener with client-certificates asks for one and takes any, or none: a client's certificate
+ * that nobody here has signed is no reason to refuse its mail (its owner may log in by password),
+ * and mail programs send what they have to whoever asks. Only one that client-ca vouches for gives
+ * its client a name, for AUTH EXTERNAL.  That it holds the key TLS has proved.
  *
- * All of a certificate is a stranger's octets, and OpenSSL reads them: the octets of a chain, of a handshake and the chain's
- * depth are bounded.
+ * All of a certificate is a stranger's octets, and OpenSSL reads them: the octets of a chain, of a
+ * handshake and the chain's depth are bounded.
  */
 #include "smtpd/tls_client.h"
 
@@ -59,7 +60,10 @@ tls_client_ask(SSL *ssl, int (*verify)(int, X509_STORE_CTX *))
 {
 	SSL_set_verify(ssl, SSL_VERIFY_PEER, verify);
 	SSL_set_verify_depth(ssl, CHAIN_CERTS_MAX);
-	/* A certificate is looked at in each handshake, not once and then believed for a ticket's life. */
+	/*
+	 * A certificate is looked at in each handshake, not once and then believed for a ticket's
+	 * life.
+	 */
 	SSL_set_num_tickets(ssl, 0);
 	SSL_set_options(ssl, SSL_OP_NO_TICKET);
 }

@@ -11,7 +11,10 @@
 
 /* Who may sign clients' certificates, PEM; empty: nobody.  E_CORRUPT, E_NOMEM. */
 int	tls_client_authorities(SSL_CTX *, struct slice pem);
-/* A handshake that asks for one.  verify is told of each certificate (SSL_CTX_set_verify(3)); it returns 1. */
+/*
+ * A handshake that asks for one.  verify is told of each certificate (SSL_CTX_set_verify(3)); it
+ * returns 1.
+ */
 void	tls_client_ask(SSL *, int (*verify)(int, X509_STORE_CTX *));
 /* The login of a certificate: its first rfc822Name, or where it has none its one commonName.  E_NOTFOUND; E_SYNTAX: what stands
  * there is no login. */

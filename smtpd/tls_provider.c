@@ -1,10 +1,10 @@
 /*
  * tls_provider.c -- see tls_provider.h.  Shell (OpenSSL 3).
  *
- * What had to be found out: libssl first tries to take the key into its default provider, and turns to us only because the
- * export of a private half fails; it compares key and certificate by exporting our public half; and
- * TLS 1.2 needs the one-shot digest_sign and dupctx.  Public-key work is done in a library context
- * of its own, where this provider does not exist.
+ * What had to be found out: libssl first tries to take the key into its default provider, and turns
+ * to us only because the export of a private half fails; it compares key and certificate by
+ * exporting our public half; and TLS 1.2 needs the one-shot digest_sign and dupctx.  Public-key
+ * work is done in a library context of its own, where this provider does not exist.
  */
 #include <openssl/core_dispatch.h>
 #include <openssl/core_names.h>
@@ -75,7 +75,10 @@ key_match(const void *va, const void *vb, int selection)
 	return (EVP_PKEY_eq(a->public, b->public) == 1);
 }
 
-/* From fromdata: our two parameters.  From libssl, to compare: a public half in the algorithm's own parameters. */
+/*
+ * From fromdata: our two parameters.  From libssl, to compare: a public half in the algorithm's own
+ * parameters.
+ */
 static int
 key_import(struct remote_key *k, const char *type, const OSSL_PARAM params[])
 {
@@ -210,7 +213,10 @@ sign_dup(void *ctx)
 	return (c);
 }
 
-/* Padding comes as a number or as a word; the salt's length is the hash's in TLS, and nothing else is signed. */
+/*
+ * Padding comes as a number or as a word; the salt's length is the hash's in TLS, and nothing else
+ * is signed.
+ */
 static int
 sign_set_params(void *vctx, const OSSL_PARAM params[])
 {
