@@ -15,6 +15,8 @@ NOT_US = {
     "engine_problem": "Debian's openssl has no engine for GOST",
     "cert_revocation": "the tests' own CA has neither CRL nor OCSP",
 }
+# Its s_client has no input and may leave before TLS 1.3's ticket has come: then it has no session to try.
+NO_TICKET_YET = ("sessionresumption_ticket", "WARN", "check failed because of connect problem")
 
 # Halves that take about the same time.
 HALVES = {
@@ -50,7 +52,7 @@ def test_testssl(postern, folder):
         parts = list(pool.map(lambda j: run(folder, f"{j[0]}{j[1]}", [*(["-t", "smtp"] if j[0] == "starttls" else []),
                                                                      *HALVES[j[0]][j[1]]], ports[j[0]], ca), jobs))
     bad = [(tls, *f) for (tls, _), part in zip(jobs, parts) for f in part
-           if f[1] not in FINE and f[0].split()[0] not in NOT_US]
+           if f[1] not in FINE and f[0].split()[0] not in NOT_US and f != NO_TICKET_YET]
     assert not bad, "\n".join(map(str, bad))
     for tls in ports:           # it did look: what must be there is there
         seen = {i.split()[0]: s for (t, _), part in zip(jobs, parts) if t == tls for i, s, _ in part}
