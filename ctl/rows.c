@@ -122,8 +122,8 @@ print_wishes(struct rows *r, const struct ipc_ctl_message *m)
 	char	when[CELL_LEN], age[CELL_LEN], envid[ESCAPED(ENVID_MAX)], login[ESCAPED(LOGIN_MAX)];
 
 	if (m->local)
-		(void)fprintf(r->out, "  from      local user %" PRIu32 " %s\n", m->uid,
-		    cell_plain(login, sizeof(login), m->login, strlen(m->login)));
+		(void)fprintf(r->out, "  from      local user %" PRIu32 "%s%s\n", m->uid,
+		    m->login[0] != '\0' ? " " : "", cell_plain(login, sizeof(login), m->login, strlen(m->login)));
 	else if (m->login[0] != '\0')
 		(void)fprintf(r->out, "  login     %s\n", cell_plain(login, sizeof(login), m->login, strlen(m->login)));
 	if (m->held != HELD_NOT)
@@ -153,7 +153,7 @@ print_story(struct rows *r, const struct ipc_ctl_message *m)
 	(void)fprintf(r->out, "%s  %s  %s from %s\n", msgid_str(m->msgid, id), msg_state_name(m->state),
 	    cell_size(m->size, size), cell_path(m->sender, path, sizeof(path)));
 	(void)fprintf(r->out, "  arrived   %s (%s ago), client %s, helo %s\n", cell_time(m->arrival, when),
-	    cell_age(m->arrival, r->now, age), net_addr_str(&m->client, ip),
+	    cell_age(m->arrival, r->now, age), m->local ? "local" : net_addr_str(&m->client, ip),
 	    cell_plain(helo, sizeof(helo), m->helo, strlen(m->helo)));
 	print_wishes(r, m);
 	if (m->state != MSG_DELETED && m->state != MSG_HELD && m->expires != 0)

@@ -378,7 +378,7 @@ wishes(void **state)
 	run_with(&r, serve_wishes, 0, ROWS_STORY, 0, 20000, NULL);
 	assert_string_equal(r.text,
 	    "9  held  100 from <a@b.example>\n"
-	    "  arrived   2026-11-21T23:59:00Z (1m ago), client ::, helo \n"
+	    "  arrived   2026-11-21T23:59:00Z (1m ago), client local, helo \n"
 	    "  from      local user 1000 alice\n"
 	    "  held      by an access rule\n"
 	    "  released  2026-11-22T00:10:00Z (in 10m), as its sender asked\n"
