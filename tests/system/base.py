@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -176,6 +177,30 @@ class Postern:
         assert pid, f"no {name} is running"
         os.kill(pid, sig)
         return pid
+
+    def kill_under_load(self, name, work, done, more):
+        "Three times a daemon is killed while threads run work(over, n); done() grows by more after each.  No smtpd dies."
+        def smtpds():
+            return sorted(pid for daemon, pid in self.daemons() if daemon.startswith("postern-smtpd"))
+
+        def grown():
+            seen = done()
+            wait_for(f"what {name} serves", lambda: done() > seen + more)
+        before, over = smtpds(), threading.Event()
+        threads = [threading.Thread(target=work, args=(over, n)) for n in range(1, 5)]
+        for t in threads:
+            t.start()
+        try:
+            for _ in range(3):
+                grown()
+                pid = self.kill(name)
+                wait_for(f"another {name}", lambda: self.pid_of(name) not in (None, pid))
+            grown()
+        finally:
+            over.set()
+            for t in threads:
+                t.join()
+        assert smtpds() == before
 
     def kill_all(self):
         "kill -9 of the master and every child, as a crash of the machine's software would be."

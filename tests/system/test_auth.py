@@ -6,7 +6,6 @@ import shutil
 import smtplib
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
@@ -331,10 +330,9 @@ def test_session_ends_after_failures(start):
 def test_auth_dies(start):
     "Killed under load: 454 meanwhile, then logins succeed again; sessions and smtpd go on."
     server = start()
-    smtpds = sorted(pid for name, pid in server.daemons() if name.startswith("postern-smtpd"))
-    over, counts, wrong = threading.Event(), {"235": 0, "454": 0}, []
+    counts, wrong = {"235": 0, "454": 0}, []
 
-    def work(n):
+    def work(over, n):
         while not over.is_set():
             with lib.Raw(server.clear_port, source=f"127.0.3.{n}") as c:
                 c.say("EHLO client.example")
@@ -347,23 +345,8 @@ def test_auth_dies(start):
                     if answer == "235":
                         break
                     time.sleep(0.05)
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(1, 5)]
-    for t in threads:
-        t.start()
-    try:
-        for _ in range(3):
-            seen = counts["235"]
-            lib.wait_for("logins", lambda: counts["235"] > seen + 10)
-            pid = server.kill("postern-auth")
-            lib.wait_for("another auth", lambda: server.pid_of("postern-auth") not in (None, pid))
-        seen = counts["235"]
-        lib.wait_for("logins again", lambda: counts["235"] > seen + 10)
-    finally:
-        over.set()
-        for t in threads:
-            t.join()
+    server.kill_under_load("postern-auth", work, lambda: counts["235"], 10)
     assert not wrong and counts["454"] > 0, (wrong, counts)
-    assert sorted(pid for name, pid in server.daemons() if name.startswith("postern-smtpd")) == smtpds
 
 
 # ---- by hand ----

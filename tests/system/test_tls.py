@@ -7,7 +7,6 @@ import smtplib
 import socket
 import ssl
 import subprocess
-import threading
 import time
 
 import pytest
@@ -340,10 +339,9 @@ def test_reload_keeps_sessions(start):
 def test_keys_killed_under_load(start):
     "Handshakes fail softly while keys is gone, and recover; no smtpd dies, and an open session goes on."
     server = start(processes=2)
-    smtpds = sorted(pid for name, pid in server.daemons() if name.startswith("postern-smtpd"))
-    counts, over = {"ok": 0, "failed": 0}, threading.Event()
+    counts = {"ok": 0, "failed": 0}
 
-    def load():
+    def load(over, _):
         while not over.is_set():
             try:
                 with socket.create_connection(("127.0.0.1", server.tls_port), 10) as raw, context().wrap_socket(raw) as s:
@@ -353,23 +351,8 @@ def test_keys_killed_under_load(start):
                 counts["failed"] += 1
     with smtplib.SMTP("127.0.0.1", server.port, local_hostname="client.example") as s:
         s.starttls(context=context())
-        threads = [threading.Thread(target=load) for _ in range(4)]
-        for t in threads:
-            t.start()
-        try:
-            for _ in range(3):
-                seen = counts["ok"]
-                lib.wait_for("handshakes", lambda: counts["ok"] > seen + 20)
-                pid = server.kill("postern-keys")
-                lib.wait_for("another keys", lambda: server.pid_of("postern-keys") not in (None, pid))
-            seen = counts["ok"]
-            lib.wait_for("handshakes again", lambda: counts["ok"] > seen + 20)
-        finally:
-            over.set()
-            for t in threads:
-                t.join()
+        server.kill_under_load("postern-keys", load, lambda: counts["ok"], 20)
         s.sendmail("a@client.example", ["bob@local.example"], "Subject: x\r\n\r\nhello\r\n")
-    assert sorted(pid for name, pid in server.daemons() if name.startswith("postern-smtpd")) == smtpds
 
 
 @pytest.mark.skipif(not lib.ROOT, reason="reads other processes' memory")
