@@ -276,9 +276,7 @@ envelope_answer(struct submit *s, const struct reply *r)
 	}
 	s->heard++;
 	/* Without MAIL there are no recipients: what was pipelined is still answered, the rest is not asked. */
-	if (s->mail.code / 100 != 2 && s->heard == s->next)
-		s->state = SUBMIT_CHOICE;
-	else if (s->heard == s->m->nrcpt + 1)
+	if ((s->mail.code / 100 != 2 && s->heard == s->next) || s->heard == s->m->nrcpt + 1)
 		s->state = SUBMIT_CHOICE;
 	else
 		submit_pump(s);

@@ -55,7 +55,7 @@ accepted_more(const struct message *m, const char *origin, const char *tls)
 	if (m->by_mode != BY_NONE)
 		n += (size_t)snprintf(more + n, sizeof(more) - n, " deliver-by=%s", date_rfc3339(m->by_time, date));
 	if (m->flags & MSGF_HELD_RULE)
-		n += (size_t)snprintf(more + n, sizeof(more) - n, " held=rule");
+		(void)snprintf(more + n, sizeof(more) - n, " held=rule");
 	log_accepted(m, more);
 }
 

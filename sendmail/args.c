@@ -215,16 +215,14 @@ set_long(struct args *a, const char *v, char *err, size_t size)
 
 	if (strncmp(v, "postern-", 8) != 0)
 		return (EX_OK);
-	if (value == NULL || value[1] != '/')
-		value = NULL;
-	else if (strncmp(v, "postern-runtime=", 16) == 0)
+	if (value != NULL && value[1] == '/' && strncmp(v, "postern-runtime=", 16) == 0) {
 		a->runtime = value + 1;
-	else if (strncmp(v, "postern-directory=", 18) == 0)
-		a->directory = value + 1;
-	else
-		value = NULL;
-	if (value != NULL)
 		return (EX_OK);
+	}
+	if (value != NULL && value[1] == '/' && strncmp(v, "postern-directory=", 18) == 0) {
+		a->directory = value + 1;
+		return (EX_OK);
+	}
 	(void)snprintf(err, size, "-O %.64s: expected postern-runtime=/PATH or postern-directory=/PATH", v);
 	return (EX_USAGE);
 }

@@ -31,7 +31,7 @@ forget(struct conn *c)
 static void
 own_end(struct conn *c, struct ipc_sasl *m)
 {
-	struct sockaddr_storage	ss;
+	struct sockaddr_storage	ss = { .ss_family = AF_UNSPEC };
 	socklen_t		len = sizeof(ss);
 
 	memset(&m->own, 0, sizeof(m->own));

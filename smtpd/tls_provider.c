@@ -162,7 +162,7 @@ what##_import(void *vkey, int selection, const OSSL_PARAM params[]) \
 static const char * \
 what##_operation(int id) \
 { \
-	return (id == OSSL_OP_SIGNATURE ? operation : NULL); \
+	return (id == OSSL_OP_SIGNATURE ? (operation) : NULL); \
 } \
 static const OSSL_DISPATCH what##_key[] = { \
 	{ OSSL_FUNC_KEYMGMT_NEW, (void (*)(void))key_new }, \
