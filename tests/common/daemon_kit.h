@@ -237,6 +237,31 @@ counters(uint64_t out[8])
 	memcpy(out, pong.counter, sizeof(pong.counter));
 }
 
+/* R10: so many kB are locked at least, and no other process of its user may look at its memory. */
+static inline void
+expect_closed_memory(long least)
+{
+	char	path[64], line[256];
+	long	locked = -1;
+	FILE	*f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	assert_non_null(f = fopen(path, "r"));
+	while (fgets(line, sizeof(line), f) != NULL)
+		(void)sscanf(line, "VmLck: %ld kB", &locked);
+	fclose(f);
+	assert_true(locked >= least);
+	/* Of a process that is not dumpable the kernel gives its files to root. */
+	(void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	if (geteuid() == 0) {
+		struct stat st;
+
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_uid, 0);
+	} else
+		assert_int_equal(open(path, O_RDONLY), -1);
+}
+
 /* ---- a peer's side ---- */
 
 struct peer {
