@@ -48,7 +48,7 @@ class Site:
     "A server with a listener for everybody on .mx, one with AUTH on .port, and its password table."
 
     def __init__(self, postern, folder):
-        self.table, self.password = folder / "passwd", folder / "office.password"
+        self.table, self.password, self.processes = folder / "passwd", folder / "office.password", ""
         self.mx = free_port()
         put(self.table, entry("alice", "wonder"))
         self.server = postern(start=False)
@@ -58,7 +58,7 @@ class Site:
     def write(self, auth=True, mx_auth=False, extra="", backend=None, more=""):
         self.server.listeners = listener("mx", self.mx, mx_auth) + listener("submission", self.port, auth, more)
         backend = backend or f'passwd = "{self.table}"'
-        self.server.write_conf((f"auth {{ {backend} }}\n" if auth or mx_auth or extra else "") + extra)
+        self.server.write_conf((f"auth {{ {backend} }}\n" if auth or mx_auth or extra else "") + extra + self.processes)
 
     def start(self):
         self.server.start()
@@ -212,7 +212,11 @@ def test_logins_by_reload_connect_deliver(site):
 
 
 def test_auth_comes_and_goes_by_reload(site):
-    """The socket of a listener stays while it goes from one role to the other: nobody is refused a connection."""
+    """The socket of a listener stays while it goes from one role to the other: nobody is refused a connection.
+
+    One process of each role: where they are fewer than before, the kernel resets who waits at a socket that is closed.
+    """
+    site.processes = "smtpd { processes = 1 submission-processes = 1 }\n"
     site.write(auth=False)
     site.start()
     stop, failures = threading.Event(), []
