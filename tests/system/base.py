@@ -3,8 +3,10 @@
 Everything takes free ports on loopback, lives in a temporary folder, and ends only what it started.
 """
 import contextlib
+import itertools
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -22,15 +24,31 @@ SLOW = float(os.environ.get("POSTERN_TEST_PATIENCE", "1"))      # sanitizer buil
 DEADLINE = 30 * SLOW
 
 
+def ports_in_turn():
+    """Ports below those that the kernel gives to outgoing connections, from a random one on.
+
+    Each comes once, so neither a connection of somebody else's nor another test takes it between its choice and its use.
+    """
+    top = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    ports = range(10000, top) if top > 12000 else range(61000, 65536)
+    at = random.randrange(len(ports))
+    return itertools.cycle([*ports[at:], *ports[:at]])
+
+
+PORTS = ports_in_turn()
+
+
 def free_port(host="127.0.0.1"):
-    "A port that nobody holds now, for TCP and UDP."
-    while True:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as tcp:
-            tcp.bind((host, 0))
-            port = tcp.getsockname()[1]
-            with socket.socket(tcp.family, socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
-                udp.bind((host, port))
-                return port
+    "A port that nobody holds now, for TCP and UDP, on any address."
+    family, every = (socket.AF_INET6, "::") if ":" in host else (socket.AF_INET, "0.0.0.0")
+    for port in itertools.islice(PORTS, 2000):
+        with contextlib.suppress(OSError):
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                for address in (every, host):
+                    with socket.socket(family, kind) as s:
+                        s.bind((address, port))
+            return port
+    raise OSError(f"no free port on {host}")
 
 
 def wait_for(what, test, seconds=DEADLINE, step=0.02):
