@@ -18,6 +18,7 @@
 
 #include "common/err.h"
 #include "keys/key.h"
+#include "tests/keys/key_kit.h"
 
 static const char	cert_verify[] =
 	"                                                                "
@@ -33,17 +34,6 @@ generate(const char *what)
 	if (strncmp(what, "EC ", 3) == 0)
 		return (EVP_PKEY_Q_keygen(NULL, NULL, "EC", what + 3));
 	return (EVP_PKEY_Q_keygen(NULL, NULL, what));
-}
-
-static void
-spki(EVP_PKEY *k, uint8_t out[SPKI_LEN])
-{
-	unsigned char	*der = NULL;
-	int		 n = i2d_PUBKEY(k, &der);
-
-	assert_true(n > 0);
-	assert_int_equal(EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL), 1);
-	OPENSSL_free(der);
 }
 
 /* A memory file with the key, at its start. */

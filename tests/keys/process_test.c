@@ -10,6 +10,7 @@
 #include "keys/key.h"
 #include "keys/keys.h"
 #include "tests/common/daemon_kit.h"
+#include "tests/keys/key_kit.h"
 
 #define ECDSA_P256	0x0403
 #define RSA_PSS_256	0x0804
@@ -23,17 +24,6 @@ static EVP_PKEY		*ec, *rsa, *other;
 static int		 daemon_log = -1;
 
 /* ---- master's side ---- */
-
-static void
-spki(EVP_PKEY *k, uint8_t out[SPKI_LEN])
-{
-	unsigned char	*der = NULL;
-	int		 n = i2d_PUBKEY(k, &der);
-
-	assert_true(n > 0);
-	assert_int_equal(EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL), 1);
-	OPENSSL_free(der);
-}
 
 static int
 file_of(EVP_PKEY *k)

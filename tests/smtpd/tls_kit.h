@@ -334,4 +334,19 @@ kit_starttls(struct kit *k)
 	return (fd);
 }
 
+/* A setup with listeners of this kind at this level. */
+static inline int
+kit_setup_with(void **state, enum listener_tls tls, enum tls_level level)
+{
+	kit_tls = tls;
+	kit_level = level;
+	return (kit_setup(state));
+}
+
+static int
+none(void **state)
+{
+	return (kit_setup_with(state, LISTEN_STARTTLS, TLS_INTERMEDIATE));
+}
+
 #endif

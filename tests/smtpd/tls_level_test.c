@@ -4,27 +4,15 @@
 #include "tests/smtpd/tls_kit.h"
 
 static int
-none(void **state)
-{
-	kit_tls = LISTEN_STARTTLS;
-	kit_level = TLS_INTERMEDIATE;
-	return (kit_setup(state));
-}
-
-static int
 old(void **state)
 {
-	kit_tls = LISTEN_STARTTLS;
-	kit_level = TLS_OLD;
-	return (kit_setup(state));
+	return (kit_setup_with(state, LISTEN_STARTTLS, TLS_OLD));
 }
 
 static int
 modern(void **state)
 {
-	kit_tls = LISTEN_STARTTLS;
-	kit_level = TLS_MODERN;
-	return (kit_setup(state));
+	return (kit_setup_with(state, LISTEN_STARTTLS, TLS_MODERN));
 }
 
 /* Certificates by name and by what the client can verify, in TLS 1.2 and 1.3. */

@@ -4,19 +4,9 @@
 #include "tests/smtpd/tls_kit.h"
 
 static int
-none(void **state)
-{
-	kit_tls = LISTEN_STARTTLS;
-	kit_level = TLS_INTERMEDIATE;
-	return (kit_setup(state));
-}
-
-static int
 implicit(void **state)
 {
-	kit_tls = LISTEN_IMPLICIT;
-	kit_level = TLS_INTERMEDIATE;
-	return (kit_setup(state));
+	return (kit_setup_with(state, LISTEN_IMPLICIT, TLS_INTERMEDIATE));
 }
 
 static void
